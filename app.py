@@ -1,0 +1,53 @@
+"""PlaneLab in the browser: ``streamlit run app.py``. Page config and navigation; everything else is in ``pages/``."""
+
+import streamlit as st
+
+from pages.components.frame import page_frame
+
+st.set_page_config(page_title="PlaneLab", page_icon=":material/ecg_heart:", layout="wide")
+
+page = st.navigation(
+    [
+        st.Page(
+            "pages/laboratory.py",
+            title="Laboratory",
+            icon=":material/science:",
+            default=True,
+            help="The first screen: one image, one distortion, the prediction and where it flips.",
+        ),
+        st.Page(
+            "pages/preprocessing.py",
+            title="Preprocessing",
+            icon=":material/auto_fix_high:",
+            help="From the scanner's screen to what the network sees, stage by stage.",
+        ),
+        st.Page(
+            "pages/corruption.py",
+            title="Corruption",
+            icon=":material/blur_on:",
+            help="Distort an image and watch similarity and prediction; curves over a sample.",
+        ),
+        st.Page(
+            "pages/prediction.py",
+            title="Prediction",
+            icon=":material/target:",
+            help="Probabilities of one or many images, with entropy and a warning for unusual ones.",
+        ),
+        st.Page(
+            "pages/interpretability.py",
+            title="Interpretability",
+            icon=":material/visibility:",
+            help="Where did the network look? Several methods side by side on one image.",
+        ),
+        st.Page(
+            "pages/confusion_matrix.py",
+            title="Confusion matrix",
+            icon=":material/grid_on:",
+            help="What a model gets wrong, down to each image.",
+        ),
+    ],
+    position="top",
+)
+
+with page_frame():
+    page.run()

@@ -1,0 +1,261 @@
+"""The only place that caches for the app, and the only module of core that imports Streamlit.
+
+What ships (samples, models, curves over a fixed sample) is shared by all sessions. What derives from an upload stays in
+its session. Everything is keyed by the SHA-256 of the file and by every setting that matters; every store is bounded.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.corruption import corrupt
+from core.explain import Method
+from core.explain.base import Progress, no_progress
+from core.library import NamedImage, curve_sample, open_image
+from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, clean, prepare, run
+from core.similarity import Reference, ssim_map
+from core.sweep import ImageSweep, SampleSweep, network_input, sweep_image, sweep_sample
+from core.zoo import Card, Classifier, Prediction, list_cards, load_model
+from core.zoo.assessment import read_evaluation
+from core.zoo.prediction import to_unit
+
+Result = TypeVar("Result")
+SESSION_ENTRIES = 256
+SHARED_ENTRIES = 64
+
+
+class Store:
+    """A bounded store of results that forgets the one unused for longest."""
+
+    def __init__(self, max_entries: int) -> None:
+        self.max_entries = max_entries
+        self._entries: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._entries
+
+    def get(self, key: Hashable, compute: Callable[[], Result]) -> Result:
+        """The result under ``key``, computed now if it is not there.
+
+        Not ``st.cache_data``: that one may not report progress to a bar made outside it, and what is computed here
+        does. Nothing is stored if ``compute`` raises, so a cancelled job starts anew.
+        """
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return self._entries[key]
+        result = compute()
+        with self._lock:
+            self._entries[key] = result
+            while len(self._entries) > self.max_entries:
+                self._entries.popitem(last=False)
+        return result
+
+
+@st.cache_resource(max_entries=1)
+def shared_store() -> Store:
+    """Results that hold for everybody: they derive from what ships."""
+    return Store(SHARED_ENTRIES)
+
+
+def session_store() -> Store:
+    """Results of this session; they may derive from uploads and are gone with it."""
+    if "result_store" not in st.session_state:
+        st.session_state["result_store"] = Store(SESSION_ENTRIES)
+    return st.session_state["result_store"]
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def named_image(image_id: str) -> NamedImage:
+    """A sample or phantom; its arrays are read-only, so sessions may share it."""
+    return open_image(image_id)
+
+
+@st.cache_data(max_entries=8, scope="session", show_spinner=False)
+def preprocessed(sha256: str, settings: str, chain: str, _pixels: np.ndarray, _settings: Any) -> Preprocessed:
+    """All stages of a frame. ``settings`` is the JSON of ``_settings``, the key that Streamlit hashes."""
+    return run(_pixels, _settings, chain=chain)
+
+
+def cleaned(sha256: str, pixels: np.ndarray, settings: PreprocessingSettings) -> Cleaned:
+    """The cropped frame without annotations."""
+    return session_store().get(("cleaned", sha256, settings), lambda: clean(pixels, settings))
+
+
+def prepared(sha256: str, pixels: np.ndarray, card: Card) -> np.ndarray:
+    """What the model of ``card`` sees of a frame: (S, S) uint8. Needs no TensorFlow."""
+
+    def compute() -> np.ndarray:
+        settings = PreprocessingSettings.from_dict(card.preprocessing)
+        return prepare(pixels, settings, chain=card.input["chain"], size=card.size)
+
+    return session_store().get(("prepared", sha256, card.name), compute)
+
+
+@st.cache_data(ttl="10s", max_entries=4, show_spinner=False)
+def evaluation_rows(card: Card) -> pd.DataFrame:
+    """The rows of a model's ``evaluation.csv``, one an image; empty where it was never evaluated."""
+    return read_evaluation(card.name)
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """One corruption as the pages choose it: kind, intensity in the kind's unit, seed."""
+
+    kind: str
+    intensity: float
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Distorted:
+    """A cleaned frame under a distortion: the frame (H, W) uint8, its SSIM to the cleaned one, and what a network sees.
+
+    ``ssim`` is keyed by (definition, region): ``wang`` or ``skimage``, ``sector`` or ``frame``.
+    """
+
+    image: np.ndarray
+    ssim: dict[tuple[str, str], float]
+    network_image: np.ndarray
+
+
+def distorted(sha256: str, source: Cleaned, card: Card, distortion: Distortion) -> Distorted:
+    """Corrupt a cleaned frame, compare it and finish it for the model of ``card``. Needs no TensorFlow."""
+
+    def compute() -> Distorted:
+        image = corrupt(source.image, distortion.kind, distortion.intensity, seed=distortion.seed)
+        scores = {}
+        for definition in ("wang", "skimage"):
+            reference = Reference(source.image, definition=definition)
+            scores[definition, "sector"] = reference.ssim(image, region=source.sector)
+            scores[definition, "frame"] = reference.ssim(image)
+        settings = PreprocessingSettings.from_dict(card.preprocessing)
+        return Distorted(image, scores, network_input(image, source, settings, card.input["chain"], card.size))
+
+    return session_store().get(("distorted", sha256, card.name, distortion), compute)
+
+
+def similarity_map(sha256: str, source: Cleaned, image: np.ndarray, distortion: Distortion) -> np.ndarray:
+    """Wang's SSIM at each pixel (H, W) float32."""
+    return session_store().get(("map", sha256, distortion), lambda: ssim_map(source.image, image))
+
+
+def prediction(model: Classifier, sha256: str, image: np.ndarray, distortion: Distortion | None = None) -> Prediction:
+    """Prediction of one prepared image (S, S)."""
+    key = ("prediction", model.card.weights["sha256"], sha256, distortion)
+    return session_store().get(key, lambda: model.predict_prepared(image[None]))
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A map (S, S) float32 and the seconds it took when it was computed."""
+
+    values: np.ndarray
+    seconds: float
+
+
+def explanation(
+    model: Classifier,
+    sha256: str,
+    image: np.ndarray,
+    method: Method,
+    target: int,
+    distortion: Distortion | None = None,
+    progress: Progress = no_progress,
+) -> Explanation:
+    """A method's map of one prepared image (S, S) uint8 for a target class."""
+
+    def compute() -> Explanation:
+        started = time.perf_counter()
+        values = method.explain_one(model, to_unit(image), target, progress)
+        return Explanation(values, time.perf_counter() - started)
+
+    return session_store().get(_explanation_key(model.card, sha256, method, target, distortion), compute)
+
+
+def has_explanation(card: Card, sha256: str, method: Method, target: int, distortion: Distortion | None = None) -> bool:
+    """True if :func:`explanation` would answer at once."""
+    return _explanation_key(card, sha256, method, target, distortion) in session_store()
+
+
+def _explanation_key(
+    card: Card, sha256: str, method: Method, target: int, distortion: Distortion | None
+) -> tuple[Hashable, ...]:
+    return ("explanation", card.weights["sha256"], sha256, method.name, target, distortion)
+
+
+def image_sweep(
+    model: Classifier, sha256: str, source: Cleaned, kind: str, seed: int, progress: Progress = no_progress
+) -> ImageSweep:
+    """One image under growing corruption, and where its class flips."""
+    key = ("image sweep", model.card.weights["sha256"], sha256, kind, seed)
+    return session_store().get(key, lambda: sweep_image(model, source, kind, seed=seed, progress=progress))
+
+
+def has_image_sweep(card: Card, sha256: str, kind: str, seed: int) -> bool:
+    return ("image sweep", card.weights["sha256"], sha256, kind, seed) in session_store()
+
+
+def sample_sweep(model: Classifier, kind: str, progress: Progress = no_progress) -> SampleSweep:
+    """Accuracy and SSIM over the fixed sample of phantoms; the same for everybody, so it is computed once."""
+
+    def compute() -> SampleSweep:
+        images = curve_sample(model.classes)
+        sources = []
+        for index, image in enumerate(images):
+            sources.append(clean(image.frame.pixels, model.settings))
+            progress(0.2 * (index + 1) / len(images))
+        planes = [image.plane or "" for image in images]
+        return sweep_sample(model, sources, planes, kind, progress=lambda share: progress(0.2 + 0.8 * share))
+
+    return shared_store().get(("sample sweep", model.card.weights["sha256"], kind), compute)
+
+
+def has_sample_sweep(card: Card, kind: str) -> bool:
+    return ("sample sweep", card.weights["sha256"], kind) in shared_store()
+
+
+@st.cache_data(ttl="10s", max_entries=1, show_spinner=False)
+def cards() -> list[Card]:
+    """Cards of all models; read again after ten seconds, so that a newly trained model appears."""
+    return list_cards()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _loading(name: str, weights_sha256: str) -> Future[Classifier]:
+    executor = ThreadPoolExecutor(1, thread_name_prefix=f"load-{name}")
+    future = executor.submit(_load_and_warm, name)
+    executor.shutdown(wait=False)
+    return future
+
+
+def start_loading(card: Card) -> Future[Classifier]:
+    """Load a model in the background, once for all sessions, and return its future.
+
+    A failure is forgotten once it has been told, so that restoring the file and asking again works.
+    """
+    future = _loading(card.name, card.weights["sha256"])
+    if future.done() and future.exception() is not None:
+        _loading.clear(card.name, card.weights["sha256"])
+    return future
+
+
+def _load_and_warm(name: str) -> Classifier:
+    """Load a model and trace the functions the first page needs, so that the first prediction is quick."""
+    model = load_model(name)
+    blank = np.zeros((1, model.card.size, model.card.size), np.float32)
+    model.probabilities(blank)
+    model.network.feature_maps(blank)
+    return model

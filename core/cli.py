@@ -1,0 +1,465 @@
+"""The command line: ``python -m core COMMAND``; one function a command, the contract is in the design.
+
+Exit status 0 on success and 2 on unusable arguments or input, with one line per bad input on standard error; of many
+inputs the good ones still print. Everything is checked before TensorFlow loads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import ParameterError, PlaneLabError
+from core.images import encode_png, read_image
+
+if TYPE_CHECKING:
+    from core.zoo.prediction import Classifier
+
+EXIT_OK = 0
+EXIT_UNUSABLE = 2
+PREDICTION_CHUNK = 128
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line on standard error instead of argparse's usage block."""
+
+    def error(self, message: str) -> Any:
+        self.exit(EXIT_UNUSABLE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    options.arguments = arguments
+    try:
+        return options.run(options)
+    except PlaneLabError as error:
+        _complain(str(error))
+        return EXIT_UNUSABLE
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough.
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
+        return EXIT_OK
+    except OSError as error:
+        _complain(
+            f"{error.strerror or error}: {error.filename or 'a file'}; check the path, its permissions and free space."
+        )
+        return EXIT_UNUSABLE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m core", description="PlaneLab: fetal ultrasound standard planes. No medical device."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="COMMAND")
+
+    command = _add(commands, "models", _models, "list the installed models, each task's default first")
+    _json_option(command)
+
+    command = _add(commands, "phantom", _phantom, "simulate frames of a plane, with manifest.csv")
+    command.add_argument("--plane", required=True, help="bpd, crl or nt")
+    command.add_argument("--n", type=_positive, default=10, help="how many")
+    command.add_argument("--seed", type=_natural, default=0)
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    command.add_argument("--size", type=_positive, default=299, help="side of the square frames in pixels")
+    command.add_argument("--raw", metavar="SCANNER", help="siemens or ge: whole screens and their clean twins")
+    command.add_argument("--masks", action="store_true", help="also write *_mask.png of labelled structures")
+    command.add_argument("--settings", default="train", help="ranges of the generator: train or unseen")
+    command.add_argument("--overwrite", action="store_true", help="replace frames that are there")
+
+    command = _add(commands, "preprocess", _preprocess, "write one PNG per stage of the preprocessing")
+    command.add_argument("image", type=Path)
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    command.add_argument("--chain", choices=("plane", "detector"), default="plane")
+    command.add_argument("--mask", help="annotation mask: tint, annex, table or none")
+    command.add_argument("--fill", help="average or inpaint")
+    command.add_argument("--crop", help="automatic, thesis or none")
+    command.add_argument("--thesis", action="store_true", help="all settings as the thesis's annex ran them")
+
+    command = _add(commands, "predict", _predict, "probabilities of each image")
+    command.add_argument("image", type=Path, nargs="+")
+    _model_option(command)
+    _json_option(command)
+
+    command = _add(commands, "corrupt", _corrupt, "write a corrupted copy of an image and say how similar it still is")
+    command.add_argument("image", type=Path)
+    command.add_argument("--kind", required=True, help="scale_up, blur or noise")
+    command.add_argument("--intensity", type=float, required=True, help="in the kind's unit, at 174 pixels of side")
+    command.add_argument("--seed", type=_natural, default=0)
+    command.add_argument("--clean", action="store_true", help="clean the frame (crop, annotations) first")
+    command.add_argument("--out", type=Path, required=True, metavar="OUT.png")
+    _json_option(command)
+
+    command = _add(commands, "evaluate", _evaluate, "accuracy of a model on a data set, with intervals")
+    _model_option(command)
+    _data_option(command)
+    command.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="leave such file names out")
+    command.add_argument("--record", metavar="NAME", help="write the figures into the model's card under this name")
+    _json_option(command)
+
+    command = _add(commands, "explain", _explain, "map of where a model looked: map.npy and overlay.png")
+    command.add_argument("image", type=Path)
+    command.add_argument("--method", required=True)
+    _model_option(command)
+    command.add_argument("--target", metavar="CLASS", help="the class to explain; the predicted one by default")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    _json_option(command)
+
+    command = _add(commands, "train", _train, "train a model and write its folder with a card")
+    command.add_argument("--task", default="plane")
+    command.add_argument("--backbone", default="mobilenet_v2")
+    _data_option(command)
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    command.add_argument(
+        "--weights", default="imagenet", help="imagenet (downloads), none, or a local .weights.h5 file"
+    )
+    command.add_argument("--epochs", type=_natural, default=10)
+    command.add_argument("--batch-size", type=_positive, default=32)
+    command.add_argument("--augmentation", default="degrees")
+    command.add_argument("--size", type=_positive)
+    command.add_argument("--seed", type=_natural, default=0)
+    return parser
+
+
+def _models(options: argparse.Namespace) -> int:
+    from core.zoo import list_cards
+
+    for card in list_cards():
+        metric = card.metrics[0] if card.metrics else None
+        row = {
+            "name": card.name,
+            "task": card.task,
+            "backbone": card.backbone,
+            "classes": card.classes,
+            "metric": f"{metric.name}, {metric.data}" if metric else None,
+            "value": metric.value if metric else None,
+            "n": metric.n if metric else None,
+        }
+        if options.json:
+            _print_json(row)
+        else:
+            value = f"{row['metric']}: {row['value']:.3f} (n = {row['n']})" if metric else "not evaluated"
+            print(f"{card.name:24} {card.task:8} {card.backbone:14} {', '.join(card.classes)}  {value}")
+    return EXIT_OK
+
+
+def _phantom(options: argparse.Namespace) -> int:
+    from core.phantom import write_folder
+
+    write_folder(
+        options.out,
+        options.plane,
+        options.n,
+        options.seed,
+        size=options.size,
+        raw=options.raw,
+        masks=options.masks,
+        settings=options.settings,
+        overwrite=options.overwrite,
+        progress=_Progress("simulating"),
+    )
+    return EXIT_OK
+
+
+def _preprocess(options: argparse.Namespace) -> int:
+    from core.preprocessing import THESIS, PreprocessingSettings, run
+
+    base = THESIS if options.thesis else PreprocessingSettings()
+    chosen = {name: getattr(options, name) for name in ("mask", "fill", "crop") if getattr(options, name) is not None}
+    settings = PreprocessingSettings.from_dict(base.to_dict() | chosen)
+    frame = read_image(options.image)
+    result = run(frame.pixels, settings, chain=options.chain)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for number, stage in enumerate(result.stages, start=1):
+        (options.out / f"{number:02d}_{stage.name}.png").write_bytes(encode_png(stage.image))
+    for note in (*frame.notes, *result.notes):
+        _complain(note)
+    return EXIT_OK
+
+
+def _predict(options: argparse.Namespace) -> int:
+    card = _card(options.model)
+    from core.preprocessing import PreprocessingSettings, prepare
+
+    settings = PreprocessingSettings.from_dict(card.preprocessing)
+    prepared, paths, bad = [], [], 0
+    for path in options.image:
+        try:
+            pixels = read_image(path).pixels
+            prepared.append(prepare(pixels, settings, chain=card.input["chain"], size=card.size))
+            paths.append(path)
+        except PlaneLabError as error:
+            _complain(f"{path}: {error}")
+            bad += 1
+    if prepared:
+        model = _load(card.name)
+        for start in range(0, len(prepared), PREDICTION_CHUNK):
+            chosen = slice(start, start + PREDICTION_CHUNK)
+            prediction = model.predict_prepared(np.stack(prepared[chosen]))
+            for index, path in enumerate(paths[chosen]):
+                _print_prediction(options, card.name, path, prediction, index)
+    return EXIT_UNUSABLE if bad else EXIT_OK
+
+
+def _print_prediction(options: argparse.Namespace, model: str, path: Path, prediction: Any, index: int) -> None:
+    probabilities = dict(zip(prediction.classes, prediction.probabilities[index].tolist(), strict=True))
+    label = prediction.labels[index]
+    unlike = bool(prediction.unlike_training[index])
+    if options.json:
+        _print_json(
+            {
+                "path": str(path),
+                "model": model,
+                "label": label,
+                "probabilities": probabilities,
+                "entropy_bits": float(prediction.entropy[index]),
+                "unlike_training": unlike,
+            }
+        )
+        return
+    shares = "  ".join(f"{name} {value:.3f}" for name, value in probabilities.items())
+    print(f"{path}: {label}  {shares}" + ("  (unlike the training data)" if unlike else ""))
+
+
+def _corrupt(options: argparse.Namespace) -> int:
+    from core.corruption import corrupt, get_corruption
+    from core.preprocessing import PreprocessingSettings, clean, find_sector
+    from core.similarity import ssim
+
+    corruption = get_corruption(options.kind)
+    corruption.check(options.intensity)
+    if options.out.suffix.lower() != ".png":
+        raise ParameterError(f"The output {options.out.name!r} must end in .png; it is written without loss.")
+    frame = read_image(options.image)
+    if options.clean:
+        cleaned = clean(frame.pixels, PreprocessingSettings())
+        gray, sector = cleaned.image, cleaned.sector
+    else:
+        gray = frame.gray()
+        sector = find_sector(frame.pixels).mask
+    corrupted = corrupt(gray, options.kind, options.intensity, seed=options.seed)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_bytes(encode_png(corrupted))
+    row = {
+        "kind": options.kind,
+        "intensity": options.intensity,
+        "unit": corruption.unit,
+        "parameter": corruption.parameter,
+        "seed": options.seed,
+        "ssim": ssim(gray, corrupted),
+        "ssim_sector": ssim(gray, corrupted, region=sector),
+        "ssim_skimage": ssim(gray, corrupted, definition="skimage"),
+        "width": gray.shape[1],
+        "height": gray.shape[0],
+        "path": str(options.out),
+    }
+    if options.json:
+        _print_json(row)
+    else:
+        print(
+            f"{options.out}: {corruption.title}, {corruption.parameter} {options.intensity:g} {corruption.unit}; "
+            f"SSIM {row['ssim']:.4f}, in the sector {row['ssim_sector']:.4f}"
+        )
+    return EXIT_OK
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    card = _card(options.model)
+    from core.datasets import load
+    from core.zoo.assessment import assess, record
+    from core.zoo.registry import MODELS_FOLDER
+
+    head_label = "BPD" if "BPD" in card.classes else "brain"
+    table = load(options.data, head_label=head_label, exclude=tuple(options.exclude))
+    result = assess(_load(card.name), table, progress=_Progress("evaluating"))
+    for problem in result.problems:
+        _complain(problem)
+    if options.record:
+        arguments = list(options.arguments)
+        position = arguments.index("--record")
+        del arguments[position : position + 2]
+        record(result, card, MODELS_FOLDER / card.name, options.record, [a for a in arguments if a != "--json"])
+    if options.json:
+        _print_json(result.to_dict())
+    else:
+        _print_assessment(result)
+    return EXIT_OK
+
+
+def _print_assessment(result: Any) -> None:
+    from core.evaluation import class_measures
+
+    kind = "simulated" if result.simulated else "real"
+    print(f"{len(result.rows)} {kind} images ({result.layout})")
+    if len(result.labelled):
+        print(f"accuracy {result.accuracy}")
+        width = max(map(len, result.classes)) + 2
+        print("true \\ predicted".ljust(18) + "".join(name.rjust(width + 4) for name in result.classes))
+        for name, row in zip(result.classes, result.matrix, strict=True):
+            print(name.ljust(18) + "".join(str(count).rjust(width + 4) for count in row))
+        for measures in class_measures(result.matrix, result.classes):
+            if measures.support:
+                print(f"{measures.name}: sensitivity {measures.sensitivity}; specificity {measures.specificity}")
+    for name in result.classes:
+        print(f"share called {name}: {result.share_called(name)}")
+    small = result.first_trimester_like()
+    if small is not None:
+        for name in result.classes:
+            print(f"circumference under 100 mm, share called {name}: {small.share_called(name)}")
+    print(f"share flagged as unlike the training data: {result.unlike_training}")
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from core.explain import get_method
+
+    method = get_method(options.method)
+    card = _card(options.model)
+    if options.target is not None and options.target not in card.classes:
+        raise ParameterError(f"The model knows no class {options.target!r}; choose one of {', '.join(card.classes)}.")
+    frame = read_image(options.image)
+    model = _load(card.name)
+    from core.explain.rendering import overlay
+    from core.zoo.prediction import to_unit
+
+    image = model.prepare(frame.pixels)
+    prediction = model.predict_prepared(image[None])
+    target = options.target or prediction.labels[0]
+    started = time.perf_counter()
+    values = method.explain_one(model, to_unit(image), card.classes.index(target), _Progress(method.title))
+    seconds = time.perf_counter() - started
+    options.out.mkdir(parents=True, exist_ok=True)
+    np.save(options.out / "map.npy", values)
+    (options.out / "overlay.png").write_bytes(encode_png(overlay(image, values, symmetric=method.signed)))
+    row = {
+        "path": str(options.image),
+        "model": card.name,
+        "method": method.name,
+        "target": target,
+        "label": prediction.labels[0],
+        "probability": float(prediction.probabilities[0, card.classes.index(target)]),
+        "shape": list(values.shape),
+        "seconds": round(seconds, 3),
+    }
+    if options.json:
+        _print_json(row)
+    else:
+        print(f"{method.title} of {target} (probability {row['probability']:.3f}) in {seconds:.2f} s: {options.out}")
+    return EXIT_OK
+
+
+def _train(options: argparse.Namespace) -> int:
+    from core.datasets import load
+    from core.zoo.training import TrainingSettings, train
+
+    settings = TrainingSettings(
+        task=options.task,
+        backbone=options.backbone,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        augmentation=options.augmentation,
+        size=options.size,
+        seed=options.seed,
+    )
+    weights: str | Path | None
+    if options.weights in ("imagenet", "none"):
+        weights = "imagenet" if options.weights == "imagenet" else None
+    else:
+        weights = Path(options.weights)
+        if not weights.is_file():
+            raise ParameterError(f"There is no weight file {options.weights!r}; check the path given with --weights.")
+    table = load(options.data, head_label="BPD" if options.task == "plane" else "brain")
+    for problem in table.problems:
+        _complain(problem)
+    command = "python -m core " + " ".join(options.arguments)
+    card = train(table, settings, options.out, weights=weights, command=command)
+    print(f"wrote {options.out} ({card.weights['bytes'] / 1e6:.1f} MB of weights)")
+    return EXIT_OK
+
+
+class _Progress:
+    """A line on standard error that says how far a long task is; nothing where nobody watches a terminal."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.started = time.monotonic()
+
+    def __call__(self, share: float) -> None:
+        if not sys.stderr.isatty():
+            return
+        elapsed = time.monotonic() - self.started
+        left = f", {elapsed / share - elapsed:.0f} s left" if share > 0 else ""
+        end = "\n" if share >= 1 else ""
+        print(f"\r{self.title}: {100 * share:3.0f} %{left}    ", end=end, file=sys.stderr, flush=True)
+
+
+def _card(name: str | None) -> Any:
+    from core.zoo import default_name, read_card
+
+    return read_card(name or default_name())
+
+
+def _load(name: str) -> Classifier:
+    from core.zoo import load_model
+
+    return load_model(name)
+
+
+def _add(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], description: str
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=description, description=description)
+    command.set_defaults(run=run)
+    return command
+
+
+def _model_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", metavar="NAME", help="as listed by models; the plane task's default otherwise")
+
+
+def _data_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="a folder per class, phantoms, HC18, or plain images"
+    )
+
+
+def _json_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="one JSON object per line on standard output")
+
+
+def _positive(text: str) -> int:
+    value = _natural(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def _natural(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return value
+
+
+def _print_json(row: dict[str, Any]) -> None:
+    print(json.dumps(row, allow_nan=False), flush=True)
+
+
+def _complain(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,90 @@
+"""What every explanation method is: a name, plain sentences about it, and a map of relevance.
+
+``(images (N, S, S) float32 in [0, 1], targets (N,)) -> maps (N, S, S) float32``, unnormalised; high means that the
+place speaks for the target. Rendering is apart (:mod:`core.explain.rendering`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from core.errors import ParameterError
+
+if TYPE_CHECKING:
+    from core.zoo.prediction import Classifier
+
+Progress = Callable[[float], None]
+"""Called with the share done in [0, 1]; it may raise :class:`core.errors.Cancelled` to stop the work."""
+
+
+def no_progress(share: float) -> None:
+    """Report to nobody."""
+
+
+class Method(ABC):
+    """Base of all methods.
+
+    Attributes
+    ----------
+    name, title : str
+        Registry key and what people call it.
+    family : str
+        ``gradient``, ``activation`` or ``perturbation``.
+    explanation : str
+        What the method does, in one plain sentence.
+    trust : str
+        When to trust it, in one plain sentence.
+    paper : str
+        Its source.
+    signed : bool
+        True if negative values mean evidence against the target.
+    costly : bool
+        True if it takes many forward passes: the page then waits to be asked.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    family: ClassVar[str]
+    explanation: ClassVar[str]
+    trust: ClassVar[str]
+    paper: ClassVar[str]
+    signed: ClassVar[bool] = False
+    costly: ClassVar[bool] = False
+    order: ClassVar[int] = 100
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" in cls.__dict__:
+            METHODS[cls.name] = cls()
+
+    @abstractmethod
+    def explain(
+        self, model: Classifier, images: np.ndarray, targets: np.ndarray, progress: Progress = no_progress
+    ) -> np.ndarray:
+        """Maps (N, S, S) float32 for images (N, S, S) float32 in [0, 1] and target class indices (N,)."""
+
+    def explain_one(
+        self, model: Classifier, image: np.ndarray, target: int, progress: Progress = no_progress
+    ) -> np.ndarray:
+        """The map (S, S) of one image (S, S)."""
+        return self.explain(model, image[None], np.array([target]), progress)[0]
+
+
+METHODS: dict[str, Method] = {}
+
+
+def get_method(name: str) -> Method:
+    if name not in METHODS:
+        raise ParameterError(f"There is no method {name!r}; choose one of {', '.join(METHODS)}.")
+    return METHODS[name]
+
+
+def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:
+    """Coarse maps (N, h, w) -> (N, size, size), bilinear."""
+    import cv2
+
+    return np.stack([cv2.resize(one, (size, size), interpolation=cv2.INTER_LINEAR) for one in maps])

@@ -1,0 +1,253 @@
+"""Any upload -> a validated :class:`Frame`, and pixels -> a PNG for the browser.
+
+The size that a file claims is read before anything is decoded, so that a small file cannot ask for gigabytes; what is
+refused is refused in one sentence each (:class:`core.errors.ImageError`). The readers are in ``image_formats``.
+"""
+
+import hashlib
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from core.errors import ImageError, ParameterError
+from core.image_formats import READERS, Reader
+
+MAX_PIXELS = 40_000_000
+MAX_BYTES = 20 * 1024 * 1024
+
+_LONGEST_NAME = 255
+_OTHER_TYPES = {
+    "GIF": re.compile(rb"GIF8[79]a"),
+    "WebP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+    "AVI video": re.compile(rb"RIFF.{4}AVI ", re.DOTALL),
+    "DICOM": re.compile(rb".{128}DICM", re.DOTALL),
+    "HEIC or AVIF": re.compile(rb".{4}ftyp(heic|heix|hevc|mif1|msf1|avif|avis)", re.DOTALL),
+    "MP4 video": re.compile(rb".{4}ftyp", re.DOTALL),
+    "JPEG 2000": re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"),
+    "PDF": re.compile(rb"%PDF-"),
+    "ZIP": re.compile(rb"PK(\x03\x04|\x05\x06)"),
+    "gzip": re.compile(rb"\x1f\x8b"),
+    "Photoshop": re.compile(rb"8BPS"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A decoded image.
+
+    Attributes
+    ----------
+    pixels : numpy.ndarray
+        uint8, (H, W) gray or (H, W, 3) RGB; C-contiguous and read-only.
+    source : str
+        File name for display, without its folder.
+    sha256 : str
+        Of the file's bytes, in hexadecimal: the frame's identity in caches and links.
+    pixel_size_mm : float or None
+        Side of a pixel, where the file knows it. The print resolution in PNG, JPEG and TIFF files is none.
+    notes : tuple of str
+        Sentences on what was done to the file's content, for the user.
+    """
+
+    pixels: np.ndarray
+    source: str
+    sha256: str
+    pixel_size_mm: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_pixels(self.pixels)
+        # A view, so that the caller's own array stays writable.
+        pixels = np.ascontiguousarray(self.pixels).view()
+        pixels.flags.writeable = False
+        object.__setattr__(self, "pixels", pixels)
+
+    @property
+    def height(self) -> int:
+        return self.pixels.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self.pixels.shape[1]
+
+    @property
+    def is_colour(self) -> bool:
+        return self.pixels.ndim == 3
+
+    def gray(self) -> np.ndarray:
+        """The frame in gray, (H, W) uint8, read-only: luma of a colour frame, the pixels themselves of a gray one."""
+        if not self.is_colour:
+            return self.pixels
+        gray = cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY)
+        gray.flags.writeable = False
+        return gray
+
+
+def read_image(source: bytes | str | Path, name: str | None = None) -> Frame:
+    """Decode a PNG, JPEG, TIFF or BMP.
+
+    Any bit depth, palette, transparency (laid over black), CMYK, EXIF orientation (applied) and interlacing; of
+    several frames or pages the first. 16-bit values are brought to 8 bits by the smallest usual bit depth that holds
+    them (see :func:`core.image_formats.to_eight_bits`). A colour file whose channels are equal becomes gray. The
+    frame's notes say which of these happened.
+
+    Parameters
+    ----------
+    source : bytes, str or pathlib.Path
+        The file's content, or where it lies.
+    name : str, optional
+        File name for display and for checking the extension; a path's own name by default.
+
+    Raises
+    ------
+    ImageError
+        One sentence each: missing, a folder, unreadable, empty, over 20 MB, over 40 megapixels, not an image, of
+        another type, with another type's extension, cut short, damaged, or of a variant that cannot be read.
+    """
+    if isinstance(source, (str, Path)):
+        name = Path(source).name if name is None else name
+        data = _read_file(source)
+    else:
+        data = bytes(source)
+    file = display_name(name) if name else "image"
+    _check_length(len(data), file)
+    reader = _reader_of(data, file)
+    if name:
+        _check_extension(file, reader)
+    width, height = reader.size(data, file)
+    _check_size(width, height, file)
+    picture = reader.decode(data, file)
+    return Frame(
+        pixels=_without_needless_colour(picture.pixels),
+        source=file,
+        sha256=hashlib.sha256(data).hexdigest(),
+        pixel_size_mm=picture.pixel_size_mm,
+        notes=picture.notes,
+    )
+
+
+def encode_png(pixels: np.ndarray, max_side: int | None = None) -> bytes:
+    """A PNG for the browser, at display size.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        uint8, (H, W) gray or (H, W, 3) RGB.
+    max_side : int, optional
+        Larger pictures are reduced (by area) until their longer side has this many pixels; none is ever enlarged.
+
+    Raises
+    ------
+    ParameterError
+        For anything that is no uint8 picture: masks and maps become pictures elsewhere, by rendering.
+    """
+    _check_pixels(pixels)
+    if max_side is not None:
+        if max_side < 1:
+            raise ParameterError(f"A picture cannot be {max_side} pixels wide: ask for at least 1.")
+        pixels = _reduced(pixels, max_side)
+    if pixels.ndim == 3:
+        pixels = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2BGR)
+    # OpenCV's own settings (one filter, run lengths) are its fastest: naming a level, even 1, makes it try all filters.
+    written, encoded = cv2.imencode(".png", pixels)
+    if not written:
+        raise ImageError(f"A picture of {pixels.shape[1]} x {pixels.shape[0]} pixels could not be written as PNG.")
+    return encoded.tobytes()
+
+
+def display_name(name: str) -> str:
+    """A file name that is safe to show: without folders, on one line, printable in UTF-8, of bounded length."""
+    last = re.split(r"[/\\]", name)[-1]
+    printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in last)
+    return printable[-_LONGEST_NAME:] or "image"
+
+
+def _check_pixels(pixels: np.ndarray) -> None:
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+        kind = pixels.dtype if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        raise ParameterError(f"A picture needs 8-bit values (uint8), but these are {kind}: render them first.")
+    if pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)) or 0 in pixels.shape:
+        raise ParameterError(f"A picture has the shape (H, W) or (H, W, 3), not {pixels.shape}: reshape it first.")
+
+
+def _reduced(pixels: np.ndarray, max_side: int) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    factor = max_side / max(height, width)
+    if factor >= 1:
+        return pixels
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def _read_file(source: str | Path) -> bytes:
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(source))
+    try:
+        path = Path(source)
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise ImageError(f"{shown} is a folder, not an image: choose a file in it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(f"{shown} is no ordinary file: choose an image file.")
+        _check_length(status.st_size, display_name(path.name))
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)  # the file may be growing
+    except FileNotFoundError as error:
+        raise ImageError(f"There is no file {shown}: check the path.") from error
+    except ValueError as error:  # a null character
+        raise ImageError(f"{shown} is no possible file name: check the path.") from error
+    except OSError as error:
+        raise ImageError(f"{shown} cannot be opened ({error.strerror}): check the path and its permissions.") from error
+
+
+def _check_length(length: int, file: str) -> None:
+    if length == 0:
+        raise ImageError(f"{file} is empty (zero bytes): copy or export it again.")
+    if length > MAX_BYTES:
+        raise ImageError(
+            f"{file} is larger than {MAX_BYTES // 2**20} MB, the most that PlaneLab reads: save a smaller copy."
+        )
+
+
+def _check_size(width: int, height: int, file: str) -> None:
+    if width < 1 or height < 1:
+        raise ImageError(f"{file} claims to be {width} x {height} pixels and so shows nothing: export it again.")
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"{file} claims {width} x {height} pixels, more than the {MAX_PIXELS // 10**6} megapixels that PlaneLab "
+            "reads: save a smaller copy."
+        )
+
+
+def _reader_of(data: bytes, file: str) -> type[Reader]:
+    for reader in READERS.values():
+        if reader.recognises(data):
+            return reader
+    for other, beginning in _OTHER_TYPES.items():
+        if beginning.match(data):
+            raise ImageError(f"{file} is a {other} file, which PlaneLab does not read: save it as {_known_types()}.")
+    raise ImageError(f"{file} is not an image, or a badly damaged one: choose a file of type {_known_types()}.")
+
+
+def _known_types() -> str:
+    *most, last = READERS
+    return f"{', '.join(most)} or {last}"
+
+
+def _check_extension(file: str, reader: type[Reader]) -> None:
+    """Raises for the extension of another type. What does not look like an extension (``.2024``) is none."""
+    extension = Path(file).suffix
+    if extension.lower() in reader.extensions or not re.fullmatch(r"\.[A-Za-z][A-Za-z0-9]{1,4}", extension):
+        return
+    renamed = Path(file).with_suffix(reader.extensions[0])
+    raise ImageError(f"{file} is really a {reader.name} file: rename it to {renamed} and open it again.")
+
+
+def _without_needless_colour(pixels: np.ndarray) -> np.ndarray:
+    """One channel where all three are equal everywhere."""
+    if pixels.ndim == 2 or any(not np.array_equal(pixels[..., 0], pixels[..., channel]) for channel in (1, 2)):
+        return pixels
+    return np.ascontiguousarray(pixels[..., 0])

@@ -1,0 +1,23 @@
+"""Simulated frames of fetal standard planes: parametric anatomy, a model of the scanner, and its screen."""
+
+from core.phantom.anatomy import LABELS
+from core.phantom.folder import frame_seed, write_folder
+from core.phantom.generator import Phantom, generate
+from core.phantom.overlay import SCANNERS, RawScreen, raw_screen
+from core.phantom.planes import PLANES, Plane
+from core.phantom.settings import SETTINGS, disjoint_parameters
+
+__all__ = [
+    "LABELS",
+    "PLANES",
+    "SCANNERS",
+    "SETTINGS",
+    "Phantom",
+    "Plane",
+    "RawScreen",
+    "disjoint_parameters",
+    "frame_seed",
+    "generate",
+    "raw_screen",
+    "write_folder",
+]

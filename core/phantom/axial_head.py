@@ -1,0 +1,411 @@
+"""The fetal head in axial section, first trimester to third: what the BPD plane shows.
+
+Head coordinates: millimetres, origin in the middle, x from the forehead (negative) to the occiput (positive), y from
+one parietal bone to the other. Sources: thesis 000 §1.3.2 (large lateral ventricles filled by the choroid plexuses,
+symmetrical hemispheres, clear interhemispheric fissure, oval skull); reference §10 (midline interrupted by the cavum,
+thalami, choroid plexus); ISUOG practice guidelines on the first-trimester scan and on the fetal neurosonogram.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.phantom import curves
+from core.phantom.anatomy import Anatomy, Reflector, Shape, Tissue, declare_structures
+from core.phantom.settings import Draw, declare_ranges
+
+declare_structures(
+    ["scalp", "skull", "brain", "midline", "thalami", "choroid plexus", "cavum", "ventricle", "cerebellum"]
+)
+
+declare_ranges(
+    {
+        "head.cephalic_index": {"train": (0.75, 0.90), "unseen": (0.70, 0.745)},
+        "head.skull_thickness": {"train": (0.024, 0.046), "unseen": (0.047, 0.058)},
+        "head.choroid_length": {"train": (0.80, 1.15), "unseen": (0.62, 0.79)},
+    }
+)
+
+EARLY_LIMIT_MM = 33.0
+"""Biparietal diameter up to which the ventricles and choroid plexuses fill the brain."""
+
+
+class _Head:
+    """Measures that every part of one head shares."""
+
+    def __init__(self, draw: Draw, bpd: float, down: np.ndarray) -> None:
+        self.draw = draw
+        self.bpd = bpd
+        self.down = down
+        self.b = bpd / 2
+        self.a = self.b / draw.setting("head.cephalic_index")
+        self.early = bpd < EARLY_LIMIT_MM
+        self.skull = max(bpd * draw.setting("head.skull_thickness"), 0.7)
+        self.scalp = bpd * draw.uniform("head.scalp_thickness", 0.015, 0.05 if not self.early else 0.07)
+        low, high = (-15.0, -4.0) if self.early else (-21.0, -8.0)
+        self.brain = draw.uniform("head.brain_echo", low, high)
+        self.contour = self._contour()
+        uneven = np.interp(np.linspace(0, 9, len(self.contour)), np.arange(10), draw.normals("head.skull_uneven", 10, 0.22))
+        self.inner = curves.offset(self.contour, -self.skull * np.exp(uneven * np.hanning(len(uneven)) ** 0.2))
+
+    def _contour(self) -> np.ndarray:
+        draw = self.draw
+        phase = np.linspace(0, 2 * np.pi, 120, endpoint=False)
+        egg = draw.uniform("head.egg", -0.02, 0.11)  # the occiput is broader than the forehead
+        square = draw.uniform("head.squareness", -0.03, 0.06)
+        x = self.a * np.cos(phase)
+        y = self.b * np.sin(phase) * (1 + egg * np.cos(phase)) * (1 + square * np.sin(2 * phase) ** 2)
+        lumps = draw.normals("head.lumps", 12)
+        amount = draw.uniform("head.lumpiness", 0.004, 0.018 if self.early else 0.013)
+        return curves.lumpy(np.stack([x, y], axis=1), lumps, amount)
+
+    def at(self, points) -> np.ndarray:
+        """Points given in shares of the half axes, to millimetres."""
+        return np.asarray(points, float) * (self.a, self.b)
+
+    def blob(self, name, centre, radii, amount=0.08, angle=0.0, count=56) -> np.ndarray:
+        """A lumpy ellipse in shares of the half axes."""
+        outline = curves.ellipse(self.at(centre), (radii[0] * self.a, radii[1] * self.b), angle, count)
+        return curves.lumpy(outline, self.draw.normals(f"head.{name}_lumps", 8), amount)
+
+
+def axial_head(draw: Draw, bpd: float, down: np.ndarray) -> Anatomy:
+    """An axial head of a given biparietal diameter.
+
+    Parameters
+    ----------
+    draw: source of the numbers.
+    bpd: biparietal diameter, mm.
+    down: unit vector (2,) in head coordinates along which the beam travels; the half of the brain nearer to the
+        probe is hazy, the far half clear.
+    """
+    head = _Head(draw, bpd, down)
+    items = _envelope(head) + (_early_brain(head) if head.early else _late_brain(head)) + _bone_surfaces(head)
+    outline = curves.offset(head.contour, head.scalp)
+    return Anatomy(items, outline, outline, outline)
+
+
+def _envelope(head: _Head) -> list[Shape | Reflector]:
+    draw = head.draw
+    outer = curves.offset(head.contour, head.scalp)
+    scalp_echo = draw.uniform("head.scalp_echo", -12, 0)
+    bone_echo = draw.uniform("head.bone_echo", -6, 6)
+    loss = draw.uniform("head.bone_loss", 0.8, 3.0) * (0.8 if head.early else 1.0) * 2.0 / max(head.skull, 1.0)
+    tissue = Tissue(head.brain, 0.01, draw.uniform("head.brain_patches", 1.5, 4.5), draw.uniform("head.brain_layers", 0.3, 3.0))
+    return [
+        Shape("scalp", outer, Tissue(scalp_echo, 0.02, 1.5), 0.3),
+        Reflector(outer, draw.uniform("head.skin_strength", -8, 4), closed=True, exponent=5, floor=0.08),
+        Shape("skull", head.contour, Tissue(bone_echo, loss, 2.0), 0.12 * head.skull),
+        Shape("brain", head.inner, tissue, 0.15 * head.skull),
+    ]
+
+
+def _bone_surfaces(head: _Head) -> list[Shape | Reflector]:
+    """The two faces of the skull, with sutures and stretches that drop out."""
+    draw = head.draw
+    strength = draw.uniform("head.bone_strength", 13, 27)
+    at = np.linspace(0, 1, 240)
+    gain = np.ones_like(at)
+    gaps = draw.integer("head.gaps", 0, 4)
+    centres = draw.uniforms("head.gap_places", gaps, 0, 1)
+    widths = draw.uniforms("head.gap_widths", gaps, 0.006, 0.035)
+    depths = draw.uniforms("head.gap_depths", gaps, 0.3, 0.95)
+    for centre, width, depth in zip(centres, widths, depths, strict=True):
+        distance = np.abs((at - centre + 0.5) % 1 - 0.5)
+        gain *= 1 - depth * np.exp(-((distance / width) ** 4))
+    waves = draw.normals("head.bone_waves", 12, 0.24)
+    for order, (cosine, sine) in enumerate(waves.reshape(6, 2), start=1):
+        gain *= np.exp(cosine * np.cos(2 * np.pi * order * at) + sine * np.sin(2 * np.pi * order * at))
+    exponent = draw.uniform("head.bone_exponent", 1.5, 6.0)
+    floor = draw.uniform("head.bone_floor", 0.03, 0.25)
+    faces = {"outer": (-0.15 * head.skull, 0.0), "middle": (-0.5 * head.skull, 1.0), "inner": (-0.85 * head.skull, -2)}
+    return [
+        Reflector(curves.offset(head.contour, inset), strength + more, True, exponent, floor, 1.8, gain)
+        for inset, more in faces.values()
+    ]
+
+
+def _midline(head: _Head, pieces, echo: float, strength: float, bow: float) -> list[Shape | Reflector]:
+    """Bright line between the hemispheres in pieces of (first x, last x, y offset) in shares of the half axes."""
+    items: list[Shape | Reflector] = []
+    width = max(0.016 * head.bpd, 0.35)
+    for first, last, aside in pieces:
+        x = np.linspace(first, last, 16)
+        y = aside + bow * (1 - x**2)
+        wander = head.draw.normals(f"head.midline_wander_{len(items)}", 6, 0.012)
+        line = head.at(np.stack([x, y + np.interp(x, np.linspace(first, last, 6), wander)], axis=1))
+        items.append(Shape("midline", curves.strip(line, width), Tissue(echo, 0.05, 1.5), 0.2 * width))
+        items.append(Reflector(line, strength, exponent=6, floor=0.12, roughness=3.0))
+    return items
+
+
+def _early_brain(head: _Head) -> list[Shape | Reflector]:
+    """Ten to fifteen weeks: thin mantle, large ventricles, choroid plexuses that fill them, a complete falx."""
+    draw = head.draw
+    items: list[Shape | Reflector] = []
+    fluid = Tissue(draw.uniform("head.ventricle_echo", -38, -20), -0.06, 1.0)
+    plexus = Tissue(draw.uniform("head.choroid_echo", -4, 5), 0.02, draw.uniform("head.choroid_patches", 1.5, 3.5))
+    length = draw.setting("head.choroid_length")
+    breadth = draw.uniform("head.choroid_breadth", 0.36, 0.62)
+    centre = draw.uniform("head.choroid_centre", 0.02, 0.22)
+    mantle = draw.uniform("head.mantle", 0.04, 0.16)
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        shift = draw.uniforms(f"head.{side}_shift", 4, -0.05, 0.05)
+        middle = 0.47 + shift[0] * 0.5
+        half = 0.42 - mantle + shift[1] * 0.4
+        room = head.blob(f"{side}_ventricle", (0.03 + shift[2], sign * middle), (0.80 - mantle, half), 0.05)
+        items.append(Shape("ventricle", _within(room, head.inner, 0.03 * head.bpd), fluid, 0.03 * head.bpd))
+        tilt = sign * draw.uniform(f"head.{side}_tilt", -0.05, 0.28)
+        body = _butterfly_wing(head, side, (centre + shift[3], sign * middle), length, breadth * 0.5, tilt)
+        items.append(Shape("choroid plexus", _within(body, head.inner, 0.02 * head.bpd), plexus, 0.025 * head.bpd))
+        items += _speckles(head, side, body, 9)
+        rim = draw.uniform(f"head.{side}_rim", -14, 4)
+        items.append(Reflector(_within(room, head.inner, 0.03 * head.bpd), rim, closed=True, exponent=4, floor=0.15, roughness=5))
+    if draw.chance("head.shows_thalami", 0.4):
+        items += _thalami(head, (0.10, 0.42), 0.30, head.brain + 3)
+    items += _clumps(head, draw.integer("head.clumps", 0, 10))
+    bow = draw.uniform("head.midline_bow", -0.04, 0.04)
+    cut = draw.uniform("head.midline_cut", 0.15, 0.95)
+    strength = draw.uniform("head.midline_strength", -4, 11)
+    pieces = [(-0.93, min(cut, 0.9) if draw.chance("head.midline_short", 0.5) else 0.92, 0.0)]
+    if draw.chance("head.midline_broken", 0.5):
+        first, last = sorted(draw.uniforms("head.midline_gap", 2, -0.6, 0.6))
+        pieces = [(-0.93, first, 0.0), (last, max(pieces[0][1], last + 0.1), draw.uniform("head.midline_step", -0.03, 0.03))]
+    items += _midline(head, pieces, draw.uniform("head.midline_echo", -5, 5), strength, bow)
+    return items + _dashes(head, draw.integer("head.dashes", 0, 6), -14, 2)
+
+
+def _butterfly_wing(head: _Head, side: str, centre, length: float, half: float, tilt: float) -> np.ndarray:
+    """A choroid plexus: a drop, broad towards the occiput."""
+    x = np.array([-0.5, -0.35, 0.0, 0.35, 0.5, 0.35, 0.0, -0.35]) * length
+    y = np.array([0.0, 0.55, 0.9, 1.0, 0.1, -0.95, -0.85, -0.5]) * half
+    outline = curves.closed_spline(np.stack([x, y], axis=1))
+    outline = curves.rotate(outline, tilt) + centre
+    return curves.lumpy(head.at(outline), head.draw.normals(f"head.{side}_wing", 20), 0.085)
+
+
+def _within(points: np.ndarray, outline: np.ndarray, margin: float) -> np.ndarray:
+    """Pull points that lie outside an outline (or nearer than `margin`) back towards its middle."""
+    centre = outline.mean(axis=0)
+    offsets, limits = points - centre, outline - centre
+    angles = np.arctan2(limits[:, 1], limits[:, 0])
+    order = np.argsort(angles)
+    reach = np.hypot(*limits[order].T) - margin
+    allowed = np.interp(np.arctan2(offsets[:, 1], offsets[:, 0]), angles[order], reach, period=2 * np.pi)
+    length = np.maximum(np.hypot(*offsets.T), 1e-9)
+    return centre + offsets * np.minimum(1, allowed / length)[:, None]
+
+
+def _speckles(head: _Head, name: str, outline: np.ndarray, most: int) -> list[Shape | Reflector]:
+    """Small darker and lighter spots inside an outline, as in a plexus."""
+    draw = head.draw
+    count = draw.integer(f"head.{name}_spots", 0, most)
+    places = draw.uniforms(f"head.{name}_spot_places", 2 * count, 0.1, 0.9).reshape(-1, 2)
+    levels = draw.uniforms(f"head.{name}_spot_levels", count, -16, 4)
+    low, high = outline.min(axis=0), outline.max(axis=0)
+    spots = []
+    for place, level in zip(places, levels, strict=True):
+        centre = low + (high - low) * place
+        if curves.inside(centre[None], outline)[0]:
+            dot = curves.ellipse(centre, (0.03 * head.bpd, 0.02 * head.bpd), count=16)
+            spots.append(Shape("choroid plexus", dot, Tissue(level, 0, 1), 0.02 * head.bpd))
+    return spots
+
+
+def _clumps(head: _Head, count: int) -> list[Shape | Reflector]:
+    """Irregular lighter and darker lumps that no early brain is free of."""
+    draw = head.draw
+    places = draw.uniforms("head.clump_places", 2 * count, -0.65, 0.65).reshape(-1, 2)
+    sizes = draw.uniforms("head.clump_sizes", 2 * count, 0.06, 0.20).reshape(-1, 2)
+    levels = draw.uniforms("head.clump_levels", count, -12, 12)
+    items = []
+    for k, (place, size, level) in enumerate(zip(places, sizes, levels, strict=True)):
+        outline = head.blob(f"clump_{k}", place, size, 0.16, count=28)
+        echo = np.clip(head.brain + level, -30, 6)
+        items.append(Shape("brain", outline, Tissue(float(echo), 0.01, 2.5), 0.025 * head.bpd))
+    return items
+
+
+def _thalami(head: _Head, span, breadth: float, echo: float) -> list[Shape | Reflector]:
+    """Two ovals beside the third ventricle; `span` is their first and last x in shares of the half axis."""
+    draw = head.draw
+    items: list[Shape | Reflector] = []
+    middle, half = (span[0] + span[1]) / 2, (span[1] - span[0]) / 2
+    rim = draw.uniform("head.thalamus_rim", -10, 2)
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        centre = (middle, sign * (0.04 + breadth / 2))
+        outline = head.blob(f"{side}_thalamus", centre, (half, breadth / 2), 0.07, angle=sign * 0.15)
+        items.append(Shape("thalami", outline, Tissue(echo, 0.01, 1.5), 0.02 * head.bpd))
+        items.append(Reflector(outline, rim, closed=True, exponent=5, floor=0.15, roughness=4.0))
+    slit = curves.strip(head.at([[middle - half * 0.8, 0.0], [middle, 0.0], [middle + half * 0.8, 0.0]]), 0.03 * head.b)
+    return [*items, Shape("ventricle", slit, Tissue(-28, -0.05, 1), 0.01 * head.bpd)]
+
+
+def _dashes(head: _Head, count: int, low: float, high: float) -> list[Shape | Reflector]:
+    """Short bright lines, roughly along the head: vessels, ventricle walls, sulci that no section is free of."""
+    draw = head.draw
+    items = []
+    places = draw.uniforms("head.dash_places", 2 * count, -0.72, 0.72).reshape(-1, 2)
+    lengths = draw.uniforms("head.dash_lengths", count, 0.05, 0.30)
+    turns = draw.normals("head.dash_turns", count, 0.30)
+    levels = draw.uniforms("head.dash_levels", count, low, high)
+    for place, length, turn, level in zip(places, lengths, turns, levels, strict=True):
+        line = curves.open_spline([[-length / 2, 0.0], [0.0, 0.015], [length / 2, 0.0]], 4)
+        items.append(Reflector(head.at(curves.rotate(line, turn) + place), level, exponent=5, floor=0.2, roughness=4))
+    return items
+
+
+def _late_brain(head: _Head) -> list[Shape | Reflector]:
+    """Sixteen weeks and later: dark brain, cavum, thalami, one clear ventricle with its plexus in the far half."""
+    draw = head.draw
+    items = _near_haze(head)
+    far = 1.0 if head.down[1] >= 0 else -1.0
+    section = draw.choice("head.section", ["transthalamic", "transventricular", "transcerebellar"], [0.45, 0.42, 0.13])
+    if section == "transcerebellar":
+        items += _cerebellum(head)
+    clear = 1.0 if section != "transthalamic" else draw.uniform("head.far_ventricle_share", 0.3, 1.0)
+    items += _lateral_ventricle(head, "far", far, clear)
+    if draw.chance("head.shows_near_ventricle", 0.35):
+        items += _lateral_ventricle(head, "near", -far, draw.uniform("head.near_ventricle_share", 0.2, 0.7))
+    if section != "transventricular" or draw.chance("head.shows_thalami", 0.5):
+        lift = draw.uniform("head.thalamus_lift", -5, 2)
+        items += _thalami(head, (-0.22, 0.20), draw.uniform("head.thalamus_breadth", 0.28, 0.42), head.brain + lift)
+    items += _frontal_horns(head, far) + _insula(head, far)
+    items += _sulci(head)
+    items += _late_midline(head)
+    return items + _dashes(head, draw.integer("head.dashes", 3, 18), -16, 3)
+
+
+def _near_haze(head: _Head) -> list[Shape | Reflector]:
+    """Reverberation of the near parietal bone veils the half of the brain below it."""
+    draw = head.draw
+    lift = draw.uniform("head.near_haze", 0.0, 9.0)
+    if lift < 1.5:
+        return []
+    shift = -head.down * head.b * draw.uniform("head.near_haze_shift", 0.35, 0.75)
+    veil = _within(head.inner * 0.8 + shift, head.inner, 0.04 * head.bpd)
+    return [Shape("brain", veil, Tissue(head.brain + lift, 0.01, 1.6), 0.16 * head.bpd)]
+
+
+def _lateral_ventricle(head: _Head, name: str, sign: float, clear: float) -> list[Shape | Reflector]:
+    """Atrium and posterior horn: dark, two bright walls, plexus hanging in it. `clear` in [0, 1] fades all of it."""
+    draw = head.draw
+    fade = 20 * np.log10(max(clear, 0.1))
+    start = draw.uniform(f"head.{name}_ventricle_start", 0.02, 0.22)
+    end = draw.uniform(f"head.{name}_ventricle_end", 0.62, 0.80)
+    inner = draw.uniform(f"head.{name}_ventricle_inner", 0.16, 0.26)
+    wide = draw.uniform(f"head.{name}_ventricle_width", 0.14, 0.36)
+    x = np.linspace(start, end, 7)
+    rise = np.linspace(0, 1, 7)
+    medial = np.stack([x, sign * (inner + 0.14 * rise**1.5)], axis=1)
+    lateral = np.stack([x, sign * (inner + wide * np.sin(np.pi * (0.25 + 0.6 * rise)) + 0.12 * rise)], axis=1)
+    room = curves.closed_spline(np.concatenate([medial, lateral[::-1]]), 4)
+    items: list[Shape | Reflector] = [
+        Shape("ventricle", head.at(room), Tissue(head.brain - 12 * clear, -0.05, 1), 0.012 * head.bpd)
+    ]
+    wall = draw.uniform(f"head.{name}_wall", -6, 9) + fade
+    for line in (medial, lateral):
+        items.append(Reflector(head.at(curves.open_spline(line, 5)), wall, exponent=5, floor=0.12, roughness=3.5))
+    plexus = draw.uniform(f"head.{name}_choroid_echo", -4, 6) + 0.6 * fade
+    size = draw.uniform(f"head.{name}_choroid_size", 0.16, 0.30) * draw.setting("head.choroid_length")
+    place = (start + 0.35 * (end - start), sign * (inner + 0.55 * wide))
+    drop = head.blob(f"{name}_choroid", place, (size, wide * draw.uniform(f"head.{name}_fill", 0.32, 0.55)), 0.08)
+    items.append(Shape("choroid plexus", drop, Tissue(plexus, 0.02, 2.5), 0.015 * head.bpd))
+    if draw.chance(f"head.{name}_cyst", 0.06):
+        cyst = head.blob(f"{name}_cyst", place, (size * 0.4, wide * 0.22), 0.05)
+        items.append(Shape("choroid plexus", cyst, Tissue(-30, -0.05, 1), 0.01 * head.bpd))
+    return items
+
+
+def _frontal_horns(head: _Head, far: float) -> list[Shape | Reflector]:
+    """Slits on both sides of the cavum, the far one clearer."""
+    draw = head.draw
+    items: list[Shape | Reflector] = []
+    for side, sign, weaker in (("far", far, 0.0), ("near", -far, -6.0)):
+        if not draw.chance(f"head.{side}_horn", 0.65):
+            continue
+        spread = draw.uniform(f"head.{side}_horn_spread", 0.10, 0.24)
+        line = [[-0.66, sign * (spread + 0.20)], [-0.52, sign * (spread + 0.08)], [-0.36, sign * spread]]
+        path = head.at(curves.open_spline(line, 6))
+        width = draw.uniform(f"head.{side}_horn_width", 0.02, 0.05) * head.bpd
+        items.append(Shape("ventricle", curves.strip(path, width), Tissue(head.brain - 9, -0.04, 1), 0.01 * head.bpd))
+        level = draw.uniform(f"head.{side}_horn_level", -4, 9) + weaker
+        for aside in (-0.5, 0.5):
+            edge = path + curves.normals(path, closed=False) * aside * width
+            items.append(Reflector(edge, level, exponent=5, floor=0.15, roughness=3.5))
+    return items
+
+
+def _insula(head: _Head, far: float) -> list[Shape | Reflector]:
+    """The Sylvian fissure of the far half: a short double line parallel to the skull with bright tissue in front."""
+    draw = head.draw
+    if not draw.chance("head.shows_insula", 0.7):
+        return []
+    out = draw.uniform("head.insula_out", 0.50, 0.70)
+    x = np.linspace(-0.42, draw.uniform("head.insula_end", 0.0, 0.25), 8)
+    line = head.at(np.stack([x, far * (out - 0.12 * (x + 0.1) ** 2)], axis=1))
+    level = draw.uniform("head.insula_level", -8, 5)
+    band = curves.strip(line, draw.uniform("head.insula_width", 0.04, 0.10) * head.bpd)
+    return [
+        Shape("brain", band, Tissue(head.brain + draw.uniform("head.insula_lift", 0, 8), 0.01, 2), 0.02 * head.bpd),
+        Reflector(line, level, exponent=4, floor=0.15, roughness=4),
+    ]
+
+
+def _sulci(head: _Head) -> list[Shape | Reflector]:
+    """Short curved echoes under the skull; more of them the older the fetus."""
+    draw = head.draw
+    most = int(np.clip((head.bpd - 45) / 3, 2, 14))
+    count = draw.integer("head.sulci", 0, most)
+    around = draw.uniforms("head.sulcus_places", count, 0, 2 * np.pi)
+    depth = draw.uniforms("head.sulcus_depths", count, 0.68, 0.86)
+    length = draw.uniforms("head.sulcus_lengths", count, 0.08, 0.28)
+    level = draw.uniforms("head.sulcus_levels", count, -14, 0)
+    items = []
+    for place, share, spread, strength in zip(around, depth, length, level, strict=True):
+        phase = place + np.linspace(-spread, spread, 9)
+        dip = share - 0.05 * np.cos(np.linspace(-np.pi, np.pi, 9))
+        line = head.at(np.stack([np.cos(phase) * dip, np.sin(phase) * dip], axis=1))
+        items.append(Reflector(line, strength, exponent=4, floor=0.2, roughness=4))
+    return items
+
+
+def _late_midline(head: _Head) -> list[Shape | Reflector]:
+    """Falx in front and behind, the box of the cavum between, faint pieces at the thalami."""
+    draw = head.draw
+    strength = draw.uniform("head.midline_strength", -3, 13)
+    echo = draw.uniform("head.midline_echo", -10, 2)
+    bow = draw.uniform("head.midline_bow", -0.03, 0.03)
+    front, back = draw.uniform("head.cavum_front", -0.62, -0.50), draw.uniform("head.cavum_back", -0.40, -0.28)
+    pieces = [(-0.90, front, 0.0), (draw.uniform("head.falx_back", 0.18, 0.35), 0.90, 0.0)]
+    if draw.chance("head.midline_at_thalami", 0.5):
+        pieces.append((-0.2, 0.15, 0.0))
+    if not draw.chance("head.shows_cavum", 0.78):
+        return _midline(head, [(-0.90, draw.uniform("head.midline_end", 0.2, 0.9), 0.0)], echo, strength, bow)
+    items = _midline(head, pieces, echo, strength, bow)
+    half = draw.uniform("head.cavum_half_width", 0.05, 0.10)
+    corners = [[front, -half], [(front + back) / 2, -half * 1.1], [back, -half]]
+    box = head.at([*corners, *([x, -y] for x, y in corners[::-1])])
+    items.append(Shape("cavum", box, Tissue(-30, -0.05, 1), 0.008 * head.bpd))
+    for sign in (-1.0, 1.0):
+        wall = head.at([[x, sign * y] for x, y in corners])
+        items.append(Reflector(curves.open_spline(wall, 5), strength + 2, exponent=6, floor=0.1, roughness=2.5))
+    return items
+
+
+def _cerebellum(head: _Head) -> list[Shape | Reflector]:
+    """Two round hemispheres and the vermis in front of the dark cisterna magna."""
+    draw = head.draw
+    place = draw.uniform("head.cerebellum_place", 0.52, 0.62)
+    cistern = head.blob("cistern", (place + 0.16, 0.0), (0.16, 0.46), 0.04)
+    items: list[Shape | Reflector] = [
+        Shape("ventricle", _within(cistern, head.inner, 0.02 * head.bpd), Tissue(-30, -0.05, 1), 0.015 * head.bpd)
+    ]
+    rim = draw.uniform("head.cerebellum_rim", -6, 6)
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        lobe = head.blob(f"{side}_lobe", (place, sign * 0.26), (0.15, 0.24), 0.04)
+        items.append(Shape("cerebellum", lobe, Tissue(head.brain + 2, 0.01, 1.5), 0.01 * head.bpd))
+        items.append(Reflector(lobe, rim, closed=True, exponent=3, floor=0.25, roughness=3))
+    vermis = head.blob("vermis", (place, 0.0), (0.11, 0.07), 0.04)
+    items.append(Shape("cerebellum", vermis, Tissue(head.brain + 10, 0.02, 2), 0.01 * head.bpd))
+    return items

@@ -1,0 +1,143 @@
+"""Folders of phantoms: pictures, raw screens, masks and the manifest that says what each one is."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from core.errors import DatasetError, ParameterError
+from core.phantom.generator import generate
+from core.phantom.overlay import raw_screen
+from core.phantom.planes import find_plane
+
+MANIFEST = "manifest.csv"
+COLUMNS = ("file", "plane", "seed", "settings", "scanner", "drawn", "overlay", "tint", "pixel_size_mm", "rows", "columns")
+
+
+def frame_seed(seed: int, index: int) -> int:
+    """Seed of frame `index` in a folder made with `seed`: a function of the two alone (numpy's SeedSequence)."""
+    return int(np.random.SeedSequence((int(seed), int(index))).generate_state(1, np.uint32)[0])
+
+
+def write_folder(
+    out: Path | str,
+    plane: str,
+    n: int,
+    seed: int,
+    size: int | tuple[int, int] | None = 299,
+    raw: str | None = None,
+    masks: bool = False,
+    settings: str = "train",
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write `n` phantoms of a plane as `crl_000000.png` ... and add them to the folder's manifest.
+
+    Frame i is ``generate(plane, frame_seed(seed, i))``, whatever `n` is; the manifest's column *seed* holds that
+    seed, so that any row can be made again by itself. A second plane, or settings, may be added to the same folder.
+
+    Parameters
+    ----------
+    out: the folder, made if missing.
+    raw: None for pictures of `size`; "siemens" or "ge" for whole screens, with the clean twin `*_clean.png` beside.
+    masks: also write `*_mask.png`, the label image (values as in `LABELS`).
+    progress: called with (done, n) after each frame; it may raise `core.errors.Cancelled`, and the manifest then
+        holds what was written.
+    overwrite: replace frames that are already there.
+
+    Returns
+    -------
+    Paths of the frames (without twins and masks).
+
+    Raises
+    ------
+    DatasetError: if a frame is already there and `overwrite` is false, or the folder's manifest is not one of ours.
+    ParameterError: for arguments that make no phantom.
+    """
+    if n < 1:
+        raise ParameterError(f"{n} frames cannot be written; ask for 1 or more.")
+    folder = Path(out)
+    name = find_plane(plane).name
+    files = [f"{name.lower()}_{index:06d}.png" for index in range(n)]
+    taken = [file for file in files if (folder / file).exists()]
+    if taken and not overwrite:
+        raise DatasetError(f"{folder / taken[0]} is already there; choose another folder or allow overwriting.")
+    if folder.exists() and not folder.is_dir():
+        raise DatasetError(f"{folder} is a file; choose a folder to write phantoms to.")
+    rows = read_manifest(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for index, file in enumerate(files):
+            row = _write_frame(folder, file, name, frame_seed(seed, index), size, raw, masks, settings)
+            rows[file] = row
+            if progress is not None:
+                progress(index + 1, n)
+    finally:
+        _write_manifest(folder, rows)
+    return [folder / file for file in files]
+
+
+def read_manifest(folder: Path) -> dict[str, dict[str, str]]:
+    """Rows of a folder's manifest by file name; empty if there is none.
+
+    Raises
+    ------
+    DatasetError: if the manifest has other columns than ours.
+    """
+    path = Path(folder) / MANIFEST
+    if not path.exists():
+        return {}
+    with path.open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise DatasetError(f"{path} is no manifest of phantoms; choose another folder.")
+        return {row["file"]: row for row in reader}
+
+
+def _write_manifest(folder: Path, rows: dict[str, dict[str, str]]) -> None:
+    draft = folder / f".{MANIFEST}.part"
+    with draft.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows.values())
+    draft.replace(folder / MANIFEST)
+
+
+def _write_frame(folder: Path, file: str, plane: str, seed: int, size, raw, masks: bool, settings: str) -> dict[str, str]:
+    stem = file.removesuffix(".png")
+    if raw is None:
+        phantom = generate(plane, seed, size=size, settings=settings)
+        pixels, labels, overlay, tint = phantom.image, phantom.labels, "", ""
+    else:
+        screen = raw_screen(plane, seed, scanner=raw, settings=settings)
+        phantom, pixels, labels = screen.phantom, screen.pixels, screen.labels
+        overlay, tint = ";".join(screen.drawn), str(screen.parameters["screen.tint"])
+        _save(folder / f"{stem}_clean.png", screen.clean)
+    _save(folder / file, pixels)
+    if masks:
+        _save(folder / f"{stem}_mask.png", labels)
+    return {
+        "file": file,
+        "plane": plane,
+        "seed": str(seed),
+        "settings": settings,
+        "scanner": raw or "",
+        "drawn": ";".join(phantom.structures),
+        "overlay": overlay,
+        "tint": tint,
+        "pixel_size_mm": f"{phantom.pixel_size_mm:.5f}",
+        "rows": str(pixels.shape[0]),
+        "columns": str(pixels.shape[1]),
+    }
+
+
+def _save(path: Path, pixels: np.ndarray) -> None:
+    written, code = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+    if not written:
+        raise DatasetError(f"{path} could not be encoded as PNG; report this.")
+    path.write_bytes(code.tobytes())

@@ -1,0 +1,99 @@
+"""The planes that can be simulated: a registry from the name to the class. A new plane is one new class.
+
+A plane says how large its anatomy is, how it lies and how much of the picture it fills; scanner and surroundings are
+drawn elsewhere, alike for all planes, so that only the anatomy tells them apart.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from core.errors import ParameterError
+from core.phantom.anatomy import Anatomy, declare_structures
+from core.phantom.axial_head import axial_head
+from core.phantom.sagittal import sagittal_fetus
+from core.phantom.scene import View
+from core.phantom.settings import Draw, declare_ranges
+
+PLANES: dict[str, type[Plane]] = {}
+
+
+class Plane(ABC):
+    """One standard plane.
+
+    Attributes
+    ----------
+    name: as the field spells it.
+    structures: what a picture of the plane is expected to show.
+    view: share of the picture that the anatomy fills, and how it may lie.
+    ranges: parameters whose range depends on the settings, see `settings.declare_ranges`.
+    """
+
+    name: ClassVar[str]
+    structures: ClassVar[tuple[str, ...]]
+    view: ClassVar[View]
+    ranges: ClassVar[dict[str, dict[str, tuple[float, float]]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        declare_structures(cls.structures)
+        declare_ranges(cls.ranges)
+        PLANES[cls.name] = cls
+
+    @abstractmethod
+    def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
+        """Draw the anatomy in millimetres; `down` is the beam's direction in its coordinates."""
+
+
+def find_plane(name: str) -> Plane:
+    """The plane of a name, in any case ("crl", "CRL").
+
+    Raises
+    ------
+    ParameterError: if there is no such plane.
+    """
+    by_name = {known.lower(): plane for known, plane in PLANES.items()}
+    try:
+        return by_name[name.lower()]()
+    except KeyError:
+        raise ParameterError(f"There is no simulated plane called {name!r}; use one of {', '.join(PLANES)}.") from None
+
+
+class BPD(Plane):
+    """Axial head: oval skull, midline, and choroid plexuses (early) or thalami and cavum (late)."""
+
+    name = "BPD"
+    structures = ("skull", "brain", "scalp", "midline", "choroid plexus", "amniotic fluid", "uterine wall")
+    view = View(fill=(0.34, 1.02), turn=35.0, any_turn=0.35, seen=(0.80, 1.0))
+
+    def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
+        early = draw.chance("head.early", 0.45)
+        bpd = draw.uniform("head.bpd", 17, 32) if early else 33 + draw.log_uniform("head.bpd_over_33", 2, 55)
+        return axial_head(draw, bpd, down)
+
+
+class CRL(Plane):
+    """The whole fetus in mid-sagittal section."""
+
+    name = "CRL"
+    structures = ("head", "trunk", "rump", "limbs", "spine", "skull", "brain", "amniotic fluid", "uterine wall")
+    view = View(fill=(0.60, 1.02), turn=20.0, any_turn=0.15, seen=(0.86, 1.0))
+
+    def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
+        return sagittal_fetus(draw, draw.uniform("fetus.crl", 42, 86), "whole")
+
+
+class NT(Plane):
+    """Head and upper thorax in mid-sagittal section, magnified."""
+
+    name = "NT"
+    structures = (
+        "head", "skull", "brain", "nasal tip", "palate", "diencephalon", "nuchal translucency", "nuchal skin",
+        "upper thorax", "spine", "amniotic fluid",
+    )  # fmt: skip
+    view = View(fill=(0.72, 1.25), turn=20.0, any_turn=0.15, seen=(0.66, 0.95))
+
+    def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
+        return sagittal_fetus(draw, draw.uniform("fetus.crl", 45, 84), "head")

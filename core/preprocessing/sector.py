@@ -1,0 +1,261 @@
+"""Finding the sector: the fan or rectangle of echo on a scanner's screen, without anything drawn around it.
+
+The thesis cuts fixed rectangles for three known screens (thesis 000 §3.1). Every other screen is searched here: take
+away what is coloured or flat, gather the remaining echo, and take its convex hull, for a sector is convex but for the
+probe's concave face and for boxes blackened out of its corners, which are then carved off. Dark fluid and shadow stay
+inside the hull, so no anatomy is lost.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from core.preprocessing.annotation import estimate_tint, gray_of, tint_departure
+from core.preprocessing.screen import Box, background_level, find_panels, paint_boxes, square
+
+_SMALLEST_SIDE = 32  # of a frame in which a sector is looked for
+_SMALLEST_SHARE = 0.02  # of the frame that a sector covers
+_WHOLE_SHARE = 0.985  # from here on the frame is all sector
+_ISLAND_SHARE = 0.001  # smaller islands of echo are letters and marks
+_BOX_SHARE = 0.002  # of the sector that a black box covers at least
+_JUMP = 48  # gray levels between neighbours of a row, which drawn things reach and echo does not
+_STRAIGHT = 12  # pixels of an outline that lie in one row or column where it was drawn
+_GROWTH = 30.0  # an island belongs to the sector if the hull grows by at most this many times the island
+_GROWTH_DRAWN = 2.0  # the same for an island that looks drawn
+
+
+@dataclass(frozen=True)
+class Sector:
+    """Where the echo is.
+
+    Attributes
+    ----------
+    mask
+        (H, W) bool, the whole frame's size.
+    box
+        The smallest box around the mask.
+    shape
+        ``fan``, ``rectangle`` or ``frame`` (the whole frame).
+    note
+        A sentence when no sector was found, else empty.
+    """
+
+    mask: np.ndarray
+    box: Box
+    shape: str
+    note: str = ""
+
+
+def whole_frame(shape: tuple[int, int], note: str = "") -> Sector:
+    """The sector that is the whole frame."""
+    return Sector(np.ones(shape, bool), Box(0, shape[0], 0, shape[1]), "frame", note)
+
+
+def find_sector(pixels: np.ndarray) -> Sector:
+    """The sector of a screen, (H, W) or (H, W, 3) uint8; the whole frame, with a note, where there is none to find."""
+    gray = gray_of(pixels)
+    if min(gray.shape) < _SMALLEST_SIDE:
+        return whole_frame(gray.shape, "The frame is too small to look for a sector, so the whole frame is used.")
+    panels, bars = find_panels(gray)
+    echo = _echo(pixels, gray, panels + bars)
+    outline, islands = _outline(echo, gray)
+    if outline is None:
+        return whole_frame(gray.shape, "The automatic crop found no sector, so the whole frame is used.")
+    hull = np.zeros(gray.shape, np.uint8)
+    cv2.fillConvexPoly(hull, outline, 1)
+    for box in [box for box in panels if _has_straight_edges(gray, box)] + bars:
+        _carve_rim(hull, box)
+    _carve_black_boxes(hull, islands)
+    _carve_probe_face(hull, islands)
+    return _sector_of(hull)
+
+
+def _sector_of(hull: np.ndarray) -> Sector:
+    left, top, wide, high = cv2.boundingRect(hull)
+    window = (slice(top, top + high), slice(left, left + wide))
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(hull[window])
+    largest = 1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax())
+    across, down, wide, high, area = boxes[largest].tolist()
+    if area >= _WHOLE_SHARE * hull.size:
+        return whole_frame(hull.shape)
+    mask = np.zeros(hull.shape, bool)
+    mask[window] = labels == largest
+    shape = "rectangle" if area >= 0.97 * wide * high else "fan"
+    return Sector(mask, Box(top + down, top + down + high, left + across, left + across + wide), shape)
+
+
+def _echo(pixels: np.ndarray, gray: np.ndarray, panels: list[Box]) -> np.ndarray:
+    """Pixels (H, W) uint8 that are neither background, nor coloured, nor on a panel."""
+    echo = (gray > background_level(gray)).astype(np.uint8)
+    echo[paint_boxes(panels, gray.shape) > 0] = 0
+    if pixels.ndim == 3:
+        thinned = np.ascontiguousarray(pixels[::2, ::2])
+        tint = estimate_tint(thinned, echo[::2, ::2] > 0)
+        coloured = tint_departure(pixels, tint, gray) > max(20.0, 5.0 * tint.spread)
+        echo[cv2.dilate(coloured.astype(np.uint8), square(5)) > 0] = 0
+    return echo
+
+
+def _outline(echo: np.ndarray, gray: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+    """The convex outline (N, 1, 2) of the echo, and the islands of echo it was drawn around."""
+    stroke = 2 * (min(echo.shape) // 300) + 1
+    opened = cv2.morphologyEx(echo, cv2.MORPH_OPEN, square(max(3, stroke)))
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(opened)
+    areas = boxes[:, cv2.CC_STAT_AREA]
+    order = [index for index in np.argsort(-areas) if index and areas[index] >= _ISLAND_SHARE * echo.size]
+    outline, covered, kept = None, 0.0, np.zeros_like(echo)
+    for index in order:
+        left, top, wide, high, area = boxes[index].tolist()
+        window = (slice(top, top + high), slice(left, left + wide))
+        island = (labels[window] == index).astype(np.uint8)
+        contours, _ = cv2.findContours(island, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(left, top))
+        points = np.concatenate(contours)
+        candidate = cv2.convexHull(points if outline is None else np.concatenate([outline, points]))
+        grown = cv2.contourArea(candidate)
+        limit = _GROWTH_DRAWN if _looks_drawn(island, gray[window]) else _GROWTH
+        if outline is None or grown - covered <= limit * area:
+            outline, covered = candidate, grown
+            kept[window] |= island
+    if covered < _SMALLEST_SHARE * echo.size:
+        return None, opened
+    return outline, kept
+
+
+def _looks_drawn(island: np.ndarray, gray: np.ndarray) -> bool:
+    """Whether an island is a bar, a button, a logo or a line of text.
+
+    It is when it is very long, fills its bounding box, or has gray levels that jump along its rows: a beam is many
+    pixels wide, so echo hardly ever jumps between neighbours.
+    """
+    if island.mean() >= 0.93 or max(island.shape) > 8 * min(island.shape):
+        return True
+    within = cv2.erode(island, square(3), borderType=cv2.BORDER_CONSTANT, borderValue=0)[:, :-1] > 0
+    jumps = cv2.absdiff(gray[:, 1:], gray[:, :-1]) >= _JUMP
+    return within.any() and jumps[within].mean() >= 0.02
+
+
+def _carve_rim(hull: np.ndarray, box: Box) -> None:
+    """Takes off a panel that lies over the sector's rim; one wholly inside is left to the annotation mask."""
+    piece = hull[box.slices]
+    if not piece.all() or _at_frame_edge(box, hull.shape):
+        piece[:] = 0
+
+
+def _at_frame_edge(box: Box, shape: tuple[int, int]) -> bool:
+    return box.top <= 2 or box.left <= 2 or box.bottom >= shape[0] - 2 or box.right >= shape[1] - 2
+
+
+def _has_straight_edges(gray: np.ndarray, box: Box) -> bool:
+    """Whether the gray level jumps along most of the box's outline, as it does around drawn boxes."""
+    height, width = gray.shape
+    level = gray.astype(np.int16)
+    shares = []
+    for position, limit, rows in (
+        (box.top, height, True),
+        (box.bottom, height, True),
+        (box.left, width, False),
+        (box.right, width, False),
+    ):
+        low, high = max(0, position - 4), min(limit, position + 4)
+        if low == 0 or high == limit:
+            continue
+        strip = level[low:high, box.left : box.right] if rows else level[box.top : box.bottom, low:high].T
+        shares.append(np.mean(np.abs(np.diff(strip, axis=0)).max(axis=0) >= 5))
+    return not shares or min(shares) >= 0.7
+
+
+def _carve_black_boxes(hull: np.ndarray, islands: np.ndarray) -> None:
+    """Takes off black rectangles that hide a name or a logo, and staircases of them.
+
+    Dark fluid has a ragged outline; a box is bounded by straight rows and columns wherever it meets echo.
+    """
+    echo = cv2.morphologyEx(islands, cv2.MORPH_CLOSE, square(5))
+    dark = hull & (1 - echo)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(dark, connectivity=4)
+    least = _BOX_SHARE * cv2.countNonZero(hull)
+    inner = cv2.erode(hull, square(7), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    for index in np.flatnonzero(boxes[:, cv2.CC_STAT_AREA] >= least):
+        if index == 0:
+            continue
+        left, top, wide, high, _ = boxes[index].tolist()
+        area = (slice(top, top + high), slice(left, left + wide))
+        piece = (labels[area] == index).astype(np.uint8)
+        if _is_drawn(piece, inner[area]):
+            hull[area][piece > 0] = 0
+
+
+def _is_drawn(piece: np.ndarray, inner: np.ndarray) -> bool:
+    """Whether the part of a dark piece's outline that faces echo consists of straight rows and columns."""
+    outline = max(cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0], key=len)[:, 0]
+    faces_echo = inner[outline[:, 1], outline[:, 0]] > 0
+    ahead = np.abs(np.roll(outline, -_STRAIGHT, axis=0) - outline)
+    shares = []
+    for along, across in ((0, 1), (1, 0)):
+        starts = (ahead[:, across] <= 1) & (ahead[:, along] >= _STRAIGHT - 1)
+        straight = np.convolve(np.tile(starts, 2), np.ones(_STRAIGHT + 1))[len(starts) : 2 * len(starts)] > 0
+        shares.append(np.mean(straight[faces_echo]) if faces_echo.any() else 0.0)
+    return sum(shares) >= 0.75 and min(shares) >= 0.1
+
+
+def _carve_probe_face(hull: np.ndarray, islands: np.ndarray) -> None:
+    """Takes off the cap between the hull's straight top and the arc of a curved probe's face.
+
+    The arc is the circle, centred above the sector, that runs along the topmost echo of the most columns and has
+    hardly any echo above it. Nothing is taken when no such circle exists.
+    """
+    left, top, wide, high = cv2.boundingRect(hull)
+    columns = np.arange(left, left + wide, max(1, wide // 250))
+    columns = columns[islands[:, columns].any(axis=0)]
+    first_echo = islands[:, columns].argmax(axis=0).astype(np.float64)
+    first_hull = hull[:, columns].argmax(axis=0).astype(np.float64)
+    circle = _arc_along(columns.astype(np.float64), first_echo, first_hull)
+    if circle is None:
+        return
+    centre_x, centre_y, radius = circle
+    rows = np.arange(top, min(top + high, int(centre_y + radius) + 1))
+    reach = np.sqrt(np.maximum(0.0, (radius - 1) ** 2 - (rows - centre_y) ** 2))
+    span = np.arange(left, left + wide)
+    cap = np.abs(span[None, :] - centre_x) < reach[:, None]
+    area = hull[rows[0] : rows[-1] + 1, left : left + wide]
+    cap &= area > 0
+    lost = islands[rows[0] : rows[-1] + 1, left : left + wide][cap].sum()
+    if cap.sum() <= 0.1 * hull.sum() and lost <= 0.02 * cap.sum():
+        area[cap] = 0
+
+
+def _arc_along(
+    columns: np.ndarray, first_echo: np.ndarray, first_hull: np.ndarray
+) -> tuple[float, float, float] | None:
+    """Centre and radius of the circle that most of the topmost echo lies on, or None."""
+    below = np.flatnonzero(first_echo - first_hull >= 2)
+    if len(below) < 12:
+        return None
+    inner = np.arange(max(0, below[0] - 4), min(len(columns), below[-1] + 5))
+    x, y = columns[inner], first_echo[inner]
+    thirds = [part[:: max(1, len(part) // 12)] for part in np.array_split(np.arange(len(x)), 3)]
+    i, j, k = (index.ravel() for index in np.meshgrid(*thirds, indexing="ij"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre_x, centre_y = _circle_centres(x[i], y[i], x[j], y[j], x[k], y[k])
+        radius = np.hypot(x[i] - centre_x, y[i] - centre_y)
+    hanging = np.isfinite(radius) & (centre_y < y.min() - 0.2 * radius) & (radius < 20 * len(columns) * 4)
+    if not hanging.any():
+        return None
+    centre_x, centre_y, radius = centre_x[hanging], centre_y[hanging], radius[hanging]
+    offset = np.hypot(x[None, :] - centre_x[:, None], y[None, :] - centre_y[:, None]) - radius[:, None]
+    on_arc = (np.abs(offset) <= 2).mean(axis=1)
+    above_arc = (offset < -2).mean(axis=1)
+    score = on_arc - 3 * above_arc
+    best = int(score.argmax())
+    if on_arc[best] < 0.4 or above_arc[best] > 0.05:
+        return None
+    return float(centre_x[best]), float(centre_y[best]), float(radius[best])
+
+
+def _circle_centres(ax, ay, bx, by, cx, cy):
+    """Centres of the circles through three points each."""
+    twice = 2 * (ax * (by - cy) + bx * (cy - ay) + cx * (ay - by))
+    a, b, c = ax**2 + ay**2, bx**2 + by**2, cx**2 + cy**2
+    centre_x = (a * (by - cy) + b * (cy - ay) + c * (ay - by)) / twice
+    centre_y = (a * (cx - bx) + b * (ax - cx) + c * (bx - ax)) / twice
+    return centre_x, centre_y

@@ -1,0 +1,371 @@
+"""The pipeline itself: named stages from a decoded frame to what a network sees (thesis 000 §3.1, annex A.1).
+
+``prepare`` serves training and prediction, ``run`` the preview; both go through the same steps. Two chains share the
+cleaning (crop, annotation mask, fill). ``plane`` goes on with percentile stretch, median and resize; ``detector`` only
+resizes, because stretch and median would erase the very corruption that it looks for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from core.errors import ImageError, ParameterError
+from core.preprocessing.annotation import annotation_mask, fill_annotations, gray_of
+from core.preprocessing.screen import Box
+from core.preprocessing.sector import Sector, find_sector, whole_frame
+from core.preprocessing.settings import INTEGER_RANGES, PreprocessingSettings
+
+CHAINS = ("plane", "detector")
+
+# Height x width of the three known screens -> rows and columns kept (annex A.1; slices may end beyond the frame).
+_GE_CROP = Box(59, 720, 15, 960)
+THESIS_CROPS: dict[tuple[int, int], Box] = {
+    (650, 868): _GE_CROP,
+    (720, 960): _GE_CROP,
+    (768, 1024): Box(80, 570, 1, 760),
+}
+
+_TITLES = {
+    "input": "Input in gray",
+    "crop": "Crop",
+    "annotation_mask": "Annotation mask",
+    "fill": "Annotations filled",
+    "stretch": "Percentile stretch",
+    "median": "Median filter",
+    "resize": "Resize",
+    "channels": "Three channels",
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the pipeline.
+
+    Attributes
+    ----------
+    name, title
+        For files and for people.
+    image
+        (H, W) uint8, or (H, W, 3) for ``channels``; for ``annotation_mask`` 255 where marked.
+    changed_pixels
+        How many pixels the step changed; ``description`` says what is counted where the size changes.
+    description
+        One sentence.
+    """
+
+    name: str
+    title: str
+    image: np.ndarray
+    changed_pixels: int
+    description: str
+
+
+@dataclass(frozen=True)
+class Preprocessed:
+    """What ``run`` gives: all stages in order, and where in the full frame they come from.
+
+    Attributes
+    ----------
+    stages
+        In the order in which they were carried out.
+    annotation_mask
+        (H, W) bool of the full frame, before it is grown.
+    sector
+        (H, W) bool of the full frame: what is not blackened.
+    box
+        Rows and columns of the full frame that are kept.
+    notes
+        Sentences on what the user should know, such as a crop that found nothing.
+    """
+
+    stages: tuple[Stage, ...]
+    annotation_mask: np.ndarray
+    sector: np.ndarray
+    box: Box
+    notes: tuple[str, ...]
+
+    @property
+    def image(self) -> np.ndarray:
+        """The prepared image, (size, size) uint8."""
+        return self.stage("resize").image
+
+    def stage(self, name: str) -> Stage:
+        """The stage of this name.
+
+        Raises
+        ------
+        ParameterError
+            If the chain has no such stage.
+        """
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        raise ParameterError(f"This chain has no stage {name!r}; it has {', '.join(s.name for s in self.stages)}.")
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A frame without annotations, cropped, at its own resolution.
+
+    Attributes
+    ----------
+    gray
+        (H, W) uint8, black outside the sector.
+    sector
+        (H, W) bool, the same size.
+    box
+        Where in the full frame it lies.
+    notes
+        Sentences on what the user should know.
+    """
+
+    gray: np.ndarray
+    sector: np.ndarray
+    box: Box
+    notes: tuple[str, ...]
+
+
+_Watcher = Callable[[str, np.ndarray, int, str], None]
+
+
+def _nobody(name: str, image: np.ndarray, changed: int, description: str) -> None:
+    """Watches no stage."""
+
+
+def run(pixels: np.ndarray, settings: PreprocessingSettings, chain: str = "plane") -> Preprocessed:
+    """Carries out a chain and keeps every stage.
+
+    Parameters
+    ----------
+    pixels
+        (H, W) or (H, W, 3) uint8, gray or RGB.
+    settings
+        The parameters.
+    chain
+        ``plane`` or ``detector``.
+
+    Raises
+    ------
+    ImageError
+        If the pixels are not such an array.
+    ParameterError
+        If there is no such chain.
+    """
+    stages: list[Stage] = []
+
+    def keep(name: str, image: np.ndarray, changed: int, description: str) -> None:
+        stages.append(Stage(name, _TITLES[name], image, int(changed), description))
+
+    gray, sector, mask = _chain(pixels, settings, chain, settings.size, keep)
+    keep("channels", cv2.merge([gray, gray, gray]), 0, "The gray image is repeated in three equal channels.")
+    notes = (sector.note,) if sector.note else ()
+    return Preprocessed(tuple(stages), mask, sector.mask, sector.box, notes)
+
+
+def prepare(
+    pixels: np.ndarray, settings: PreprocessingSettings, chain: str = "plane", size: int | None = None
+) -> np.ndarray:
+    """The prepared image alone, (size, size) uint8: what ``run`` ends with before the three channels.
+
+    Parameters
+    ----------
+    pixels, settings, chain
+        As for ``run``.
+    size
+        Side in pixels instead of the settings'.
+
+    Raises
+    ------
+    ImageError
+        If the pixels are not (H, W) or (H, W, 3) uint8.
+    ParameterError
+        If there is no such chain, or the size is out of range.
+    """
+    least, greatest, _ = INTEGER_RANGES["size"]
+    if size is not None and not least <= size <= greatest:
+        raise ParameterError(f"The side of the prepared image must be from {least} to {greatest} pixels; it is {size}.")
+    return _chain(pixels, settings, chain, settings.size if size is None else size, _nobody)[0]
+
+
+def clean(pixels: np.ndarray, settings: PreprocessingSettings) -> Cleaned:
+    """The cleaned, cropped frame at its own resolution: what both chains share and corruptions are applied to.
+
+    With ``crop_last`` the fill sees the whole frame, as in the chains; stretch and median are left out in any case.
+
+    Raises
+    ------
+    ImageError
+        If the pixels are not (H, W) or (H, W, 3) uint8.
+    """
+    _check_pixels(pixels)
+    gray, sector, _ = _clean(pixels, settings, _nobody)
+    if settings.order == "crop_last":
+        gray = _cut(gray, sector)
+    notes = (sector.note,) if sector.note else ()
+    return Cleaned(gray, sector.mask[sector.box.slices], sector.box, notes)
+
+
+def histogram(image: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray:
+    """Counts (256,) of an image's gray levels, (H, W) or three equal channels, by choice only inside a mask (H, W)."""
+    gray = image if image.ndim == 2 else image[..., 0]
+    return np.bincount((gray if inside is None else gray[inside]).ravel(), minlength=256)
+
+
+def _check_pixels(pixels: np.ndarray) -> None:
+    is_image = isinstance(pixels, np.ndarray) and (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3))
+    if not is_image or pixels.dtype != np.uint8 or pixels.size == 0:
+        raise ImageError("Preprocessing needs a gray or RGB image of 8 bits a channel; decode the file first.")
+
+
+def _chain(
+    pixels: np.ndarray, settings: PreprocessingSettings, chain: str, size: int, watch: _Watcher
+) -> tuple[np.ndarray, Sector, np.ndarray]:
+    """The prepared image, the sector, and the annotation mask of the full frame."""
+    _check_pixels(pixels)
+    if chain not in CHAINS:
+        raise ParameterError(f"There is no chain {chain!r}; choose one of {', '.join(CHAINS)}.")
+    gray, sector, mask = _clean(pixels, settings, watch)
+    crop_last = settings.order == "crop_last"
+    if chain == "plane":
+        inside = None if crop_last else sector.mask[sector.box.slices]
+        gray = _watched_stretch(gray, inside, settings, watch)
+        gray = _watched_median(gray, settings, watch)
+    if crop_last:
+        gray = _watched_crop(gray, sector, watch)
+    return _watched_resize(gray, settings, size, watch), sector, mask
+
+
+def _clean(
+    pixels: np.ndarray, settings: PreprocessingSettings, watch: _Watcher
+) -> tuple[np.ndarray, Sector, np.ndarray]:
+    """The filled frame, cropped unless ``crop_last``; the sector; and the annotation mask of the full frame."""
+    gray = gray_of(pixels)
+    watch("input", gray, 0, "The frame in shades of gray, as luminance.")
+    sector = _sector(pixels, settings)
+    tells_tint = sector.mask if settings.crop == "automatic" and sector.shape != "frame" else None
+    if settings.order == "crop_last":
+        mask = annotation_mask(pixels, settings, tells_tint)
+        return _watched_fill(gray, mask, settings, watch), sector, mask
+    gray = _watched_crop(gray, sector, watch)
+    window = sector.box.slices
+    inside = sector.mask[window]
+    found = annotation_mask(pixels[window], settings, None if tells_tint is None else inside) & inside
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[window] = found
+    return _watched_fill(gray, found, settings, watch, inside), sector, mask
+
+
+def _sector(pixels: np.ndarray, settings: PreprocessingSettings) -> Sector:
+    shape = pixels.shape[:2]
+    if settings.crop == "automatic":
+        return find_sector(pixels)
+    if settings.crop == "none":
+        return whole_frame(shape)
+    if shape not in THESIS_CROPS:
+        height, width = shape
+        return whole_frame(shape, f"The thesis knows no crop for {width}x{height} pixels, so the whole frame is used.")
+    crop = THESIS_CROPS[shape]
+    box = Box(crop.top, min(crop.bottom, shape[0]), crop.left, min(crop.right, shape[1]))
+    mask = np.zeros(shape, bool)
+    mask[box.slices] = True
+    return Sector(mask, box, "rectangle")
+
+
+def _cut(gray: np.ndarray, sector: Sector) -> np.ndarray:
+    window = sector.box.slices
+    return np.where(sector.mask[window], gray[window], np.uint8(0))
+
+
+def _watched_crop(gray: np.ndarray, sector: Sector, watch: _Watcher) -> np.ndarray:
+    cropped = _cut(gray, sector)
+    outside = sector.mask.size - np.count_nonzero(sector.mask)
+    watch("crop", cropped, outside, "Only the sector is kept; the count is of pixels cut off or blackened.")
+    return cropped
+
+
+def _watched_fill(
+    gray: np.ndarray,
+    mask: np.ndarray,
+    settings: PreprocessingSettings,
+    watch: _Watcher,
+    inside: np.ndarray | None = None,
+) -> np.ndarray:
+    watch(
+        "annotation_mask",
+        mask.astype(np.uint8) * 255,
+        np.count_nonzero(mask),
+        "Pixels that the scanner drew, in white; the count is of these.",
+    )
+    filled = fill_annotations(gray, mask, settings)
+    if inside is not None:  # a mask grown over the sector's rim must not spill echo into the black
+        filled = np.where(inside, filled, np.uint8(0))
+    changed = np.count_nonzero(filled != gray)
+    if settings.fill == "inpaint":
+        how = "continued from their surroundings"
+    else:
+        how = f"replaced by the mean of {settings.fill_kernel}x{settings.fill_kernel} pixels"
+    watch("fill", filled, changed, f"Marked pixels, and {settings.grow} around them, are {how}.")
+    return filled
+
+
+def _watched_stretch(
+    gray: np.ndarray, inside: np.ndarray | None, settings: PreprocessingSettings, watch: _Watcher
+) -> np.ndarray:
+    low, high = _percentiles(histogram(gray, inside), settings.lower_percentile, settings.upper_percentile)
+    stretched = cv2.LUT(gray, _stretch_table(low, high))
+    watch(
+        "stretch",
+        stretched,
+        np.count_nonzero(stretched != gray),
+        f"Gray levels from {low:g} to {high:g} (percentiles {settings.lower_percentile:g} and "
+        f"{settings.upper_percentile:g}) are spread over 0 to 255.",
+    )
+    return stretched
+
+
+def _percentiles(counts: np.ndarray, *percents: float) -> tuple[float, ...]:
+    """``numpy.percentile`` of the counted gray levels, by linear interpolation, without sorting them."""
+    rising = np.cumsum(counts)
+    found = []
+    for percent in percents:
+        position = percent / 100 * (rising[-1] - 1)
+        lower = int(np.searchsorted(rising, np.floor(position), side="right"))
+        upper = int(np.searchsorted(rising, min(np.floor(position) + 1, rising[-1] - 1), side="right"))
+        found.append(lower + (upper - lower) * (position - np.floor(position)))
+    return tuple(found)
+
+
+def _stretch_table(low: float, high: float) -> np.ndarray:
+    """``skimage.exposure.rescale_intensity(levels, in_range=(low, high))`` for all levels, (256,) uint8."""
+    levels = np.arange(256, dtype=np.float64)
+    if low == high:
+        return levels.astype(np.uint8)
+    return ((np.clip(levels, low, high) - low) / (high - low) * 255).astype(np.uint8)
+
+
+def _watched_median(gray: np.ndarray, settings: PreprocessingSettings, watch: _Watcher) -> np.ndarray:
+    side = settings.median_kernel
+    smooth = cv2.medianBlur(gray, side) if side > 1 else gray
+    changed = np.count_nonzero(smooth != gray)
+    watch("median", smooth, changed, f"Each pixel becomes the median of {side}x{side} pixels.")
+    return smooth
+
+
+def _watched_resize(gray: np.ndarray, settings: PreprocessingSettings, size: int, watch: _Watcher) -> np.ndarray:
+    height, width = gray.shape
+    if settings.aspect == "pad" and height != width:
+        down, across = max(height, width) - height, max(height, width) - width
+        gray = cv2.copyMakeBorder(
+            gray, down // 2, down - down // 2, across // 2, across - across // 2, cv2.BORDER_CONSTANT, value=0
+        )
+    resized = cv2.resize(gray, (size, size))
+    how = "padded to a square, then resized" if settings.aspect == "pad" else "resized"
+    watch(
+        "resize",
+        resized,
+        abs(height * width - size * size),
+        f"{width}x{height} pixels are {how} to {size}x{size}; the count is of pixels lost or won.",
+    )
+    return resized

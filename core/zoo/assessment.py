@@ -1,0 +1,262 @@
+"""Run a model over a data set and say how good it is, with n and intervals; keep the rows and record the figures.
+
+Simulated and real images are never mixed: a data set is one or the other.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.datasets import Table
+from core.errors import DatasetError, ImageError, ModelError
+from core.evaluation import ClassMeasures, Share, class_measures, confusion_matrix, share_by_patient
+from core.images import read_image
+from core.zoo.cards import Card, Metric
+from core.zoo.prediction import Classifier
+from core.zoo.registry import MODELS_FOLDER
+
+EVALUATION_NAME = "evaluation.csv"
+READ_AHEAD = 64
+FIRST_TRIMESTER_LIMIT_MM = 100.0
+"""Head circumferences below it are first-trimester-like (BPD planes are taken at 11 to 14 weeks)."""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a model did on a data set.
+
+    Attributes
+    ----------
+    rows : pandas.DataFrame
+        One row an image: image, patient, label, predicted, one ``p_<class>`` a class, typicality, unlike_training.
+    classes : list of str
+    simulated : bool
+    problems : tuple of str
+        Images that could not be read or labels left out, one sentence each.
+    """
+
+    rows: pd.DataFrame
+    classes: list[str]
+    layout: str
+    simulated: bool
+    problems: tuple[str, ...]
+
+    @property
+    def labelled(self) -> pd.DataFrame:
+        return self.rows[self.rows["label"] != ""]
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """Confusion matrix (K, K) of the labelled images."""
+        return matrix_of(self.labelled, self.classes)
+
+    @property
+    def accuracy(self) -> Share:
+        """Share of labelled images that are right, with an interval by patient."""
+        return share_by_patient(self.labelled["label"] == self.labelled["predicted"], self.labelled["patient"])
+
+    @property
+    def unlike_training(self) -> Share:
+        return share_by_patient(self.rows["unlike_training"], self.rows["patient"])
+
+    def share_called(self, name: str) -> Share:
+        """Share of all images that are called ``name``."""
+        return share_by_patient(self.rows["predicted"] == name, self.rows["patient"])
+
+    def first_trimester_like(self) -> Assessment | None:
+        """HC18's frames of circumference under 100 mm, None for other data."""
+        if "circumference_mm" not in self.rows:
+            return None
+        rows = self.rows[self.rows["circumference_mm"] < FIRST_TRIMESTER_LIMIT_MM]
+        return replace(self, rows=rows.reset_index(drop=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object ``evaluate --json`` prints; without labels accuracy and matrix are None."""
+        labelled = len(self.labelled) > 0
+        accuracy = self.accuracy
+        result: dict[str, Any] = {
+            "data": self.layout,
+            "simulated": self.simulated,
+            "n": len(self.rows),
+            "accuracy": accuracy.value if labelled else None,
+            "ci_low": accuracy.low if labelled else None,
+            "ci_high": accuracy.high if labelled else None,
+            "per_class": {m.name: _measures(m) for m in class_measures(self.matrix, self.classes)}
+            if labelled
+            else None,
+            "classes": self.classes,
+            "confusion_matrix": self.matrix.tolist() if labelled else None,
+            "share_called": {name: _share(self.share_called(name)) for name in self.classes},
+            "unlike_training": _share(self.unlike_training),
+        }
+        small = self.first_trimester_like()
+        if small is not None:
+            result["circumference_under_100_mm"] = {
+                "n": len(small.rows),
+                "share_called": {name: _share(small.share_called(name)) for name in self.classes},
+            }
+        return result
+
+
+def matrix_of(rows: pd.DataFrame, classes: list[str]) -> np.ndarray:
+    """Confusion matrix of rows with the columns label and predicted."""
+    index = {name: position for position, name in enumerate(classes)}
+    return confusion_matrix(
+        rows["label"].map(index).to_numpy(int), rows["predicted"].map(index).to_numpy(int), len(classes)
+    )
+
+
+def assess(model: Classifier, table: Table, *, progress: Callable[[float], None] = lambda share: None) -> Assessment:
+    """Predict every image of ``table``.
+
+    Images are read a few at a time, so memory stays bounded. One that cannot be read is left out and listed.
+
+    Raises
+    ------
+    DatasetError
+        If a label is none of the model's classes, or no image can be read.
+    """
+    labels = _as_classes(table.frame["label"], model.classes)
+    rows = []
+    problems = list(table.problems)
+    for start in range(0, len(table), READ_AHEAD):
+        chunk = table.frame.iloc[start : start + READ_AHEAD]
+        prepared, kept = [], []
+        for position, path in zip(chunk.index, chunk["path"], strict=True):
+            try:
+                prepared.append(model.prepare(read_image(path).pixels))
+                kept.append(position)
+            except ImageError as error:
+                problems.append(f"{Path(path).name}: {error}")
+        if kept:
+            rows.append(_rows(model, np.stack(prepared), table.frame.loc[kept], labels.loc[kept]))
+        progress(min((start + READ_AHEAD) / len(table), 1.0))
+    if not rows:
+        raise DatasetError("None of the images could be read; the first reason: " + problems[0])
+    return Assessment(pd.concat(rows, ignore_index=True), model.classes, table.layout, table.simulated, tuple(problems))
+
+
+def _rows(model: Classifier, images: np.ndarray, source: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    prediction = model.predict_prepared(images)
+    rows = pd.DataFrame(
+        {
+            "image": [Path(path).name for path in source["path"]],
+            "patient": source["patient"].to_numpy(),
+            "label": labels.to_numpy(),
+            "predicted": prediction.labels,
+        }
+    )
+    for index, name in enumerate(model.classes):
+        rows[f"p_{name}"] = np.round(prediction.probabilities[:, index], 5)
+    rows["typicality"] = np.round(prediction.typicality, 4)
+    rows["unlike_training"] = prediction.unlike_training
+    for extra in ("circumference_mm", "image_id"):
+        if extra in source:
+            rows[extra] = source[extra].to_numpy()
+    return rows
+
+
+def _as_classes(labels: pd.Series, classes: list[str]) -> pd.Series:
+    """Labels spelled as the model does, whatever the case; unknown ones are refused by name."""
+    spelling = {name.lower(): name for name in classes} | {"": ""}
+    unknown = sorted({label for label in labels.unique() if label.lower() not in spelling})
+    if unknown:
+        raise DatasetError(
+            f"The data hold the class(es) {', '.join(unknown)}, which this model does not know; "
+            f"it tells {', '.join(classes)} apart."
+        )
+    return labels.map(lambda label: spelling[label.lower()])
+
+
+def record(assessment: Assessment, card: Card, folder: Path, name: str, arguments: list[str]) -> Card:
+    """Write an assessment into a model's card and ``evaluation.csv`` under a data set's name, replacing an older one.
+
+    Parameters
+    ----------
+    name : str
+        What the data are, such as ``phantoms of unseen settings``.
+    arguments : list of str
+        The command line that measures it again.
+    """
+    command = "python -m core " + shlex.join(arguments)
+    metrics = [_metric(figure, share, name, assessment.simulated, command) for figure, share in _figures(assessment)]
+    kept = [metric for metric in card.metrics if metric.data.split(" (")[0] != name]
+    card = replace(card, metrics=sorted([*kept, *metrics], key=_shown_first))
+    rows = assessment.rows.assign(data=name, simulated=assessment.simulated)
+    path = folder / EVALUATION_NAME
+    if path.exists():
+        older = pd.read_csv(path, keep_default_na=False)
+        rows = pd.concat([older[older["data"] != name], rows], ignore_index=True)
+    rows.to_csv(path, index=False)
+    card.write(folder)
+    return card
+
+
+def read_evaluation(name: str, folder: Path = MODELS_FOLDER) -> pd.DataFrame:
+    """The rows of ``models/<name>/evaluation.csv``; empty where the model was never evaluated.
+
+    Raises
+    ------
+    ModelError
+        If the file lacks a column.
+    """
+    path = folder / name / EVALUATION_NAME
+    if not path.is_file():
+        return pd.DataFrame()
+    rows = pd.read_csv(path, keep_default_na=False)
+    missing = {"image", "label", "predicted", "data", "simulated"} - set(rows.columns)
+    if missing:
+        raise ModelError(
+            f"{EVALUATION_NAME} of model {name!r} lacks the column {min(missing)!r}; "
+            f"write it again with python -m core evaluate --model {name} --data DIR --record NAME."
+        )
+    return rows
+
+
+def _figures(assessment: Assessment) -> list[tuple[str, Share]]:
+    single_class = assessment.labelled["label"].nunique() == 1
+    figures = []
+    if len(assessment.labelled) and not single_class:
+        figures.append(("accuracy", assessment.accuracy))
+    else:
+        figures += [(f"share called {name}", assessment.share_called(name)) for name in assessment.classes]
+        small = assessment.first_trimester_like()
+        if small is not None:
+            figures += [
+                (f"share called {name}, circumference under 100 mm", small.share_called(name))
+                for name in assessment.classes
+            ]
+    figures.append(("share flagged as unlike the training data", assessment.unlike_training))
+    return figures
+
+
+def _metric(figure: str, share: Share, data: str, simulated: bool, command: str) -> Metric:
+    return Metric(figure, data, simulated, share.value, share.low, share.high, share.n, command)
+
+
+def _shown_first(metric: Metric) -> tuple[bool, bool]:
+    """Accuracy on data never trained on comes first: it is what ``models`` prints."""
+    return (metric.name != "accuracy", "validation" in metric.data)
+
+
+def _share(share: Share) -> dict[str, float | int | None]:
+    """JSON knows no NaN: a share of no image is null."""
+    values = (share.value, share.low, share.high) if share.n else (None, None, None)
+    return {"value": values[0], "ci_low": values[1], "ci_high": values[2], "n": share.n}
+
+
+def _measures(measures: ClassMeasures) -> dict[str, Any]:
+    return {
+        "support": measures.support,
+        "sensitivity": _share(measures.sensitivity),
+        "specificity": _share(measures.specificity),
+        "precision": _share(measures.precision),
+        "f1": None if np.isnan(measures.f1) else measures.f1,
+    }

@@ -1,0 +1,121 @@
+"""Model cards: what a model is, what it was trained on, what was measured and what it must not be used for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import ModelError
+
+CARD_NAME = "card.json"
+TASKS = ("plane", "anatomy", "corruption", "head_circumference")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One measured figure.
+
+    ``data`` says on what, ``simulated`` keeps phantoms apart from real frames, and ``command`` reruns it.
+    """
+
+    name: str
+    data: str
+    simulated: bool
+    value: float
+    low: float
+    high: float
+    n: int
+    command: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A model's card, stored as ``card.json`` beside its weights.
+
+    Attributes
+    ----------
+    name : str
+        The folder's name under ``models/``.
+    task : str
+        One of :data:`TASKS`.
+    classes : list of str
+        In the order of the network's outputs, spelled as the field does.
+    input : dict
+        ``size`` (pixels of the square input), ``range`` (what the backbone expects), ``chain`` of preprocessing.
+    preprocessing : dict
+        Settings of :class:`core.preprocessing.PreprocessingSettings` used in training and to be used in prediction.
+    feature_layer, pooled_layer : str
+        Layers class activation mapping needs; named here because "the last convolution" picks wrong ones.
+    temperature : float
+        Divides the logits before softmax (Guo et al. 2017), fitted on validation data after rounding the weights.
+    novelty_threshold : float
+        Typicality score below which an input counts as unlike the training data.
+    training : dict
+        Data, seeds, counts, settings and starting weights.
+    split : str
+        How train, validation and test were kept apart.
+    metrics : list of Metric
+        The first is the one `models` prints.
+    weights : dict
+        ``file``, ``sha256``, ``bytes`` and ``dtype``.
+    """
+
+    name: str
+    title: str
+    task: str
+    backbone: str
+    classes: list[str]
+    input: dict[str, Any]
+    preprocessing: dict[str, Any]
+    feature_layer: str
+    pooled_layer: str
+    temperature: float
+    novelty_threshold: float
+    training: dict[str, Any]
+    split: str
+    weights: dict[str, Any]
+    licences: list[str]
+    limitations: list[str]
+    command: str
+    default: bool = False
+    metrics: list[Metric] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return int(self.input["size"])
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    def write(self, folder: Path) -> None:
+        (folder / CARD_NAME).write_text(self.to_json(), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Card:
+        """Read ``folder/card.json``.
+
+        Raises
+        ------
+        ModelError
+            If the card is missing, is not JSON, or lacks or adds a field.
+        """
+        path = folder / CARD_NAME
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            metrics = [Metric(**metric) for metric in values.pop("metrics", [])]
+            card = cls(**values, metrics=metrics)
+        except FileNotFoundError as error:
+            raise ModelError(
+                f"The model {folder.name!r} has no {CARD_NAME}; restore the folder models/{folder.name}."
+            ) from error
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError, TypeError, AttributeError) as error:
+            raise ModelError(
+                f"The card of model {folder.name!r} cannot be read ({type(error).__name__}); "
+                f"restore models/{folder.name}/{CARD_NAME} from the repository."
+            ) from error
+        if card.task not in TASKS:
+            raise ModelError(f"The card of model {folder.name!r} names the unknown task {card.task!r}.")
+        return card

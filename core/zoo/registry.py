@@ -1,0 +1,78 @@
+"""The models on disk: ``models/<name>/`` with its card and weights. A file whose hash differs is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import ModelError
+from core.zoo.cards import CARD_NAME, TASKS, Card
+from core.zoo.weights import load_weights, sha256_of
+
+if TYPE_CHECKING:
+    from core.zoo.prediction import Classifier
+
+MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models"
+
+
+def list_cards(folder: Path = MODELS_FOLDER) -> list[Card]:
+    """Cards of all models, each task's default first, then by name. Needs no TensorFlow."""
+    names = sorted(path.parent.name for path in folder.glob(f"*/{CARD_NAME}"))
+    cards = [Card.read(folder / name) for name in names]
+    return sorted(cards, key=lambda card: (TASKS.index(card.task), not card.default, card.name))
+
+
+def read_card(name: str, folder: Path = MODELS_FOLDER) -> Card:
+    """The card of one model.
+
+    Raises
+    ------
+    ModelError
+        If there is no model of that name; the message lists those there are.
+    """
+    known = sorted(path.parent.name for path in folder.glob(f"*/{CARD_NAME}"))
+    if name not in known:
+        listed = f"known models are {', '.join(known)}" if known else "no model is installed; train one first"
+        raise ModelError(f"There is no model {name!r}; {listed}.")
+    return Card.read(folder / name)
+
+
+def default_name(task: str = "plane", folder: Path = MODELS_FOLDER) -> str:
+    """Name of a task's default model."""
+    for card in list_cards(folder):
+        if card.task == task:
+            return card.name
+    raise ModelError(f"No model for the task {task!r} is installed; train one with python -m core train.")
+
+
+def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier:
+    """Load a model after checking that its weights are those its card describes.
+
+    Raises
+    ------
+    ModelError
+        If the model is unknown, its weights are missing, or their SHA-256 differs from the card's.
+    """
+    card = read_card(name, folder)
+    path = folder / name / card.weights["file"]
+    if not path.is_file():
+        raise ModelError(f"The weights of model {name!r} are missing; restore {path.name} or run: {card.command}")
+    if sha256_of(path) != card.weights["sha256"]:
+        raise ModelError(
+            f"The weights of model {name!r} are not those its card describes (SHA-256 differs); "
+            f"restore models/{name} from the repository or train again."
+        )
+    from core.zoo.architectures import build_classifier, get_backbone
+    from core.zoo.novelty import Typicality
+    from core.zoo.prediction import Classifier
+    from core.zoo.runtime import CompiledNetwork
+
+    model = build_classifier(card.backbone, len(card.classes), size=card.size)
+    extra = load_weights(model, path)
+    network = CompiledNetwork(
+        model,
+        input_range=get_backbone(card.backbone).input_range,
+        feature_layer=card.feature_layer,
+        pooled_layer=card.pooled_layer,
+    )
+    return Classifier(card, network, Typicality.from_arrays(extra))

@@ -1,0 +1,188 @@
+"""The one door through which TensorFlow enters: import, threads, compiled functions.
+
+``import tensorflow`` takes several seconds, so it happens inside the functions that need it and never at module level.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+_import_lock = threading.Lock()
+BATCH_SIZES = (1, 8, 32)
+"""The batch shapes networks are compiled for. A call of any size is cut into those that fit; the rest is padded."""
+
+
+def tensorflow() -> Any:
+    """TensorFlow, quiet and imported once whatever the number of threads that ask."""
+    with _import_lock:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        import tensorflow
+
+        return tensorflow
+
+
+def is_imported() -> bool:
+    """True once TensorFlow has been imported by anybody; pages use it to stay off the slow path."""
+    import sys
+
+    return "tensorflow" in sys.modules
+
+
+class CompiledNetwork:
+    """A flat Keras model with one compiled function for each output asked for and each batch shape.
+
+    Input of every function is ``(N, S, S)`` float32 in [0, 1]; scaling and the three equal channels are part of the
+    graph, so that a batch crosses into TensorFlow once and small.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From an input ``(S, S, 3)`` in the range of ``input_range`` to logits; no softmax.
+    input_range : (float, float)
+        What the backbone expects, such as (-1, 1).
+    feature_layer : str
+        The layer whose output feeds the global average pooling: the feature maps of class activation mapping.
+    pooled_layer : str
+        The global average pooling layer.
+    """
+
+    def __init__(
+        self, model: keras.Model, *, input_range: tuple[float, float], feature_layer: str, pooled_layer: str
+    ) -> None:
+        self.model = model
+        self.size: int = model.input_shape[1]
+        self._low, self._high = input_range
+        self._tf = tensorflow()
+        import keras
+
+        self._full = keras.Model(
+            model.input, [model.output, model.get_layer(pooled_layer).output, model.get_layer(feature_layer).output]
+        )
+        self._feature_layer = feature_layer
+        self._functions: dict[tuple[str, int], Callable[..., Any]] = {}
+        self._lock = threading.Lock()
+
+    def forward(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits (N, K) and pooled features (N, F) of images (N, S, S) float32 in [0, 1]."""
+        return self._in_batches("forward", images)
+
+    def feature_maps(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits (N, K) and feature maps (N, h, w, F)."""
+        return self._in_batches("feature_maps", images)
+
+    def input_gradient(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits (N, K) and the gradient (N, S, S, 3) of each image's target logit by the network's input channels."""
+        return self._in_batches("input_gradient", images, targets)
+
+    def feature_gradient(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Logits (N, K), feature maps (N, h, w, F) and the gradient of the target logit by them."""
+        return self._in_batches("feature_gradient", images, targets)
+
+    def to_input(self, images: Any) -> Any:
+        """(N, S, S) in [0, 1] -> the network's (N, S, S, 3) in its own range; a TensorFlow operation."""
+        scaled = images * (self._high - self._low) + self._low
+        return self._tf.repeat(scaled[..., None], 3, axis=-1)
+
+    def _in_batches(self, name: str, images: np.ndarray, targets: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+        images = np.ascontiguousarray(images, dtype=np.float32)
+        collected: list[tuple[np.ndarray, ...]] = []
+        start = 0
+        for batch, used in _batch_plan(len(images)):
+            chunk = _padded(images[start : start + used], batch)
+            arguments = [chunk]
+            if targets is not None:
+                arguments.append(_padded(np.asarray(targets[start : start + used], dtype=np.int32), batch))
+            outputs = self._compiled(name, batch)(*arguments)
+            collected.append(tuple(output.numpy()[:used] for output in outputs))
+            start += used
+        if not collected:
+            raise ValueError("a network needs at least one image")
+        return tuple(np.concatenate(parts) for parts in zip(*collected, strict=True))
+
+    def _compiled(self, name: str, batch: int) -> Callable[..., Any]:
+        with self._lock:
+            if (name, batch) not in self._functions:
+                tf = self._tf
+                signature = [tf.TensorSpec((batch, self.size, self.size), tf.float32)]
+                if name in ("input_gradient", "feature_gradient"):
+                    signature.append(tf.TensorSpec((batch,), tf.int32))
+                body = {
+                    "forward": self._forward,
+                    "feature_maps": self._feature_maps,
+                    "input_gradient": self._input_gradient,
+                    "feature_gradient": self._feature_gradient,
+                }[name]
+                # get_concrete_function traces inside the lock: two threads would otherwise trace the same graph twice.
+                self._functions[name, batch] = tf.function(body, input_signature=signature).get_concrete_function()
+            return self._functions[name, batch]
+
+    def _forward(self, images: Any) -> tuple[Any, ...]:
+        logits, pooled, _ = self._full(self.to_input(images), training=False)
+        return logits, pooled
+
+    def _feature_maps(self, images: Any) -> tuple[Any, ...]:
+        logits, _, maps = self._full(self.to_input(images), training=False)
+        return logits, maps
+
+    def _input_gradient(self, images: Any, targets: Any) -> tuple[Any, ...]:
+        tf = self._tf
+        inputs = self.to_input(images)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            logits = self._full(inputs, training=False)[0]
+            score = tf.gather(logits, targets, batch_dims=1)
+        return logits, tape.gradient(score, inputs)
+
+    def _feature_gradient(self, images: Any, targets: Any) -> tuple[Any, ...]:
+        tf = self._tf
+        with tf.GradientTape() as tape:
+            # Watching the maps, not the input, keeps the backward pass to the head alone.
+            logits, _, maps = self._full(self.to_input(images), training=False)
+            del logits
+            tape.watch(maps)
+            head_logits = self._head(maps)
+            score = tf.gather(head_logits, targets, batch_dims=1)
+        return head_logits, maps, tape.gradient(score, maps)
+
+    def _head(self, maps: Any) -> Any:
+        """The layers after the feature layer, applied to feature maps."""
+        layers = self.model.layers
+        position = next(index for index, layer in enumerate(layers) if layer.name == self._feature_layer)
+        value = maps
+        for layer in layers[position + 1 :]:
+            value = layer(value, training=False) if _takes_training(layer) else layer(value)
+        return value
+
+
+def _takes_training(layer: Any) -> bool:
+    return bool(getattr(layer, "_call_has_training_arg", False))
+
+
+def _batch_plan(n: int) -> list[tuple[int, int]]:
+    """(batch shape, images used) for ``n`` images: full batches first, then the smallest shape that holds the rest."""
+    largest = BATCH_SIZES[-1]
+    plan = [(largest, largest)] * (n // largest)
+    rest = n % largest
+    while rest:
+        # A shape may be padded up to a third: beyond that the smaller shape in pieces is cheaper.
+        fitting = [size for size in BATCH_SIZES if size >= rest and rest > size * 2 // 3]
+        size = fitting[0] if fitting else max(size for size in BATCH_SIZES if size <= rest)
+        used = min(size, rest)
+        plan.append((size, used))
+        rest -= used
+    return plan
+
+
+def _padded(values: np.ndarray, length: int) -> np.ndarray:
+    missing = length - len(values)
+    if not missing:
+        return values
+    return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)])

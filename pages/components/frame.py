@@ -1,0 +1,33 @@
+"""What surrounds every page: the footer, and errors as sentences."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from core import cache
+from core.errors import PlaneLabError
+
+log = logging.getLogger("planelab")
+DISCLAIMER = "PlaneLab is for research and teaching. It is no medical device: do not use it for diagnosis."
+
+
+@contextmanager
+def page_frame() -> Iterator[None]:
+    """Run a page inside: its errors meant for users become sentences, and the footer stands below whatever happens."""
+    body = st.container()
+    st.divider()
+    st.caption(DISCLAIMER)
+    with body:
+        try:
+            for card in cache.cards():
+                if card.default:
+                    # Warms up while the page is read; the first page does not wait for it.
+                    cache.start_loading(card)
+            yield
+        except PlaneLabError as error:
+            log.warning("shown to the user", exc_info=True)
+            st.error(str(error), icon=":material/error:")

@@ -1,0 +1,90 @@
+"""The model picker with its card one click away, and the wait for a model that is still loading."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core import cache
+from core.errors import ModelError
+from core.zoo import Card, Classifier
+from pages.components.state import MODEL, URL
+
+
+def pick_model(task: str = "plane") -> Card:
+    """Show the picker of a task's models and the button to the card.
+
+    Raises
+    ------
+    ModelError
+        If no model of the task is installed.
+    """
+    cards = {card.name: card for card in cache.cards() if card.task == task}
+    if not cards:
+        raise ModelError(f"No model for the task {task} is installed; train one with python -m core train --help.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox("Model", list(cards), format_func=lambda name: cards[name].title, key=MODEL, bind=URL)
+        card = cards.get(name) or next(iter(cards.values()))
+        if st.button("Model card", icon=":material/badge:"):
+            show_card(card)
+    return card
+
+
+def model_when_ready(card: Card) -> Classifier | None:
+    """The loaded model, or None while it loads; the page then reruns by itself when it is there."""
+    future = cache.start_loading(card)
+    if future.done():
+        return future.result()
+    _wait(card)
+    return None
+
+
+@st.fragment(run_every=0.5)
+def _wait(card: Card) -> None:
+    if cache.start_loading(card).done():
+        st.rerun()
+    st.info(
+        f"The model {card.title} is loading; this takes some seconds after the server starts. "
+        "What needs no model works already.",
+        icon=":material/hourglass_top:",
+    )
+
+
+@st.dialog("Model card", width="large")
+def show_card(card: Card) -> None:
+    """All of a card: what the model is, what it was trained on, what was measured."""
+    st.subheader(card.title)
+    st.markdown(
+        f"**Task** {card.task} ({', '.join(card.classes)}) · **Backbone** {card.backbone} · "
+        f"**Input** {card.size} × {card.size} pixels, {card.input['chain']} chain · "
+        f"**Temperature** {card.temperature:.2f} · **Feature layer** {card.feature_layer}"
+    )
+    for simulated, title in ((True, "On simulated images"), (False, "On real images")):
+        rows = [metric for metric in card.metrics if metric.simulated == simulated]
+        if rows:
+            st.markdown(f"**{title}**")
+            st.dataframe(
+                pd.DataFrame(
+                    {
+                        "figure": [metric.name for metric in rows],
+                        "data": [metric.data for metric in rows],
+                        "value": [f"{100 * metric.value:.1f} %" for metric in rows],
+                        "95 % interval": [f"{100 * metric.low:.1f} to {100 * metric.high:.1f} %" for metric in rows],
+                        "n": [metric.n for metric in rows],
+                        "note": [metric.note for metric in rows],
+                        "measured by": [metric.command for metric in rows],
+                    }
+                ),
+                hide_index=True,
+                alt=f"Measured figures {title.lower()}",
+            )
+    st.markdown("**Trained on**")
+    st.json(card.training, expanded=False)
+    st.markdown(f"**Split** {card.split}")
+    st.markdown("**Limitations**\n" + "\n".join(f"- {line}" for line in card.limitations))
+    st.markdown("**Licences**\n" + "\n".join(f"- {line}" for line in card.licences))
+    st.code(card.command, language="bash", wrap_lines=True)
+    st.caption(f"Weights {card.weights['bytes'] / 1e6:.1f} MB, SHA-256 {card.weights['sha256']}")
+    st.download_button(
+        "Download the card", card.to_json(), file_name=f"{card.name}.json", mime="application/json", key="card_download"
+    )

@@ -1,0 +1,50 @@
+"""What the address bar carries and how to reset it.
+
+Every widget whose value makes a view is bound to the URL under one of these keys and shared by all pages, so that a
+link shows a colleague the same view and a change of page keeps it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import streamlit as st
+
+IMAGE = "image"
+MODEL = "model"
+KIND = "kind"
+SEED = "seed"
+REGION = "region"
+METHODS = "methods"
+TARGET = "target"
+OPACITY = "opacity"
+COLOUR_MAP = "colours"
+DATA = "data"
+TRUE_CLASS = "true"
+PREDICTED_CLASS = "predicted"
+CHAIN = "chain"
+URL: Literal["query-params"] = "query-params"
+
+KEPT_ON_RESET = ("uploads", "result_store")
+
+
+def intensity_key(kind: str) -> str:
+    """Each kind remembers its own intensity: they have different units."""
+    return f"intensity_{kind}"
+
+
+def reset() -> None:
+    """Back to the first screen's state; uploads stay. To be used as a callback, before widgets are made."""
+    for key in list(st.session_state):
+        if key not in KEPT_ON_RESET:
+            del st.session_state[key]
+    st.query_params.clear()
+
+
+def open_image(image_id: str) -> None:
+    """Choose an image for all pages. To be used as a callback."""
+    if image_id.startswith("phantom-"):
+        opened = st.session_state.setdefault("opened_phantoms", [])
+        if image_id not in opened:
+            opened.append(image_id)
+    st.session_state[IMAGE] = image_id

@@ -1,0 +1,141 @@
+"""What a model gets wrong, cell by cell, down to each image."""
+
+import pandas as pd
+import streamlit as st
+
+from core import cache
+from core.evaluation import accuracy, class_measures
+from core.figures import confusion_figure, share_text
+from core.zoo.assessment import matrix_of
+from pages.components.model_picker import pick_model
+from pages.components.pictures import picture
+from pages.components.state import DATA, PREDICTED_CLASS, TRUE_CLASS, URL, open_image
+
+PAGE_SIZE = 12
+COLUMNS = 4
+OPENS_ON = {
+    "Prediction": "pages/prediction.py",
+    "Interpretability": "pages/interpretability.py",
+    "Corruption": "pages/corruption.py",
+    "Preprocessing": "pages/preprocessing.py",
+}
+
+
+def choose_cell() -> None:
+    """A click on a square chooses its cell, as the two boxes beside it do."""
+    points = st.session_state["matrix"].selection.points
+    if points:
+        st.session_state[TRUE_CLASS], st.session_state[PREDICTED_CLASS] = points[0]["customdata"][:2]
+        st.session_state["cell_page"] = 1
+
+
+st.title("Confusion matrix")
+st.markdown("Click a cell to see its images, and an image to open it on the other pages.")
+with st.container(border=True):
+    card = pick_model()
+    rows = cache.evaluation_rows(card)
+    labelled = rows[rows["label"] != ""] if len(rows) else rows
+    data_sets = list(labelled["data"].unique()) if len(labelled) else []
+    if data_sets:
+        data = st.selectbox("Data", data_sets, key=DATA, bind=URL)
+        data = data if data in data_sets else data_sets[0]
+
+if not data_sets:
+    st.info(
+        f"The model {card.title} has not been evaluated yet. Run python -m core evaluate --model {card.name} "
+        "--data DIR --record NAME and reload this page.",
+        icon=":material/grid_on:",
+    )
+else:
+    shown = labelled[labelled["data"] == data]
+    simulated = bool(shown["simulated"].iloc[0])
+    classes = card.classes
+    matrix = matrix_of(shown, classes)
+    left, right = st.columns([3, 4])
+    with right:
+        st.metric(
+            "Accuracy, simulated images" if simulated else "Accuracy, real images",
+            share_text(accuracy(matrix)),
+            border=True,
+            help=f"n = {len(shown)}; 95 % interval in brackets.",
+        )
+        measures = [one for one in class_measures(matrix, classes) if one.support]
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "class": [one.name for one in measures],
+                    "n": [one.support for one in measures],
+                    "sensitivity": [share_text(one.sensitivity) for one in measures],
+                    "specificity": [share_text(one.specificity) for one in measures],
+                    "precision": [share_text(one.precision) for one in measures],
+                    "F1": [f"{one.f1:.3f}" for one in measures],
+                }
+            ),
+            hide_index=True,
+            alt="Measures of each class with 95 % intervals",
+        )
+        st.caption(
+            f"{'Simulated' if simulated else 'Real'} images, n = {len(shown)}. 95 % intervals in brackets. "
+            "Rows of the matrix are true classes, columns predicted ones."
+        )
+        worst = max(
+            ((i, j) for i in range(len(classes)) for j in range(len(classes)) if i != j), key=lambda cell: matrix[cell]
+        )
+        if TRUE_CLASS not in st.query_params and PREDICTED_CLASS not in st.query_params:
+            st.session_state.setdefault(TRUE_CLASS, classes[worst[0]])
+            st.session_state.setdefault(PREDICTED_CLASS, classes[worst[1]])
+        with st.container(horizontal=True):
+            true = st.selectbox("True class", classes, key=TRUE_CLASS, bind=URL)
+            predicted = st.selectbox("Predicted class", classes, key=PREDICTED_CLASS, bind=URL)
+    with left:
+        view = st.segmented_control(
+            "Show", ["Counts", "Shares of the row"], default="Counts", key="matrix_view", bind=URL, required=True
+        )
+        st.plotly_chart(
+            confusion_figure(matrix, classes, shares=view == "Shares of the row", selected=(true, predicted)),
+            key="matrix",
+            on_select=choose_cell,
+            selection_mode="points",
+            width="content",
+            config={"displayModeBar": False},
+            alt="Confusion matrix; the boxes beside it choose a cell by keyboard",
+        )
+
+    cell = shown[(shown["label"] == true) & (shown["predicted"] == predicted)]
+    st.subheader(f"True {true}, predicted {predicted}: {len(cell)} of {int((shown['label'] == true).sum())}")
+    if cell.empty:
+        st.info("No image falls into this cell.", icon=":material/check_circle:")
+    else:
+        order = st.segmented_control(
+            "Sort by", ["Most confident first", "Least confident first"], default="Most confident first", required=True
+        )
+        confidence = cell[f"p_{predicted}"].astype(float)
+        cell = cell.loc[confidence.sort_values(ascending=order == "Least confident first").index]
+        pages = -(-len(cell) // PAGE_SIZE)
+        number = 1
+        if pages > 1:
+            number = st.number_input(f"Page of {pages}", 1, pages, key="cell_page")
+        visible = cell.iloc[(min(number, pages) - 1) * PAGE_SIZE :][:PAGE_SIZE]
+        columns = st.columns(COLUMNS)
+        for position, row in enumerate(visible.to_dict("records")):
+            with columns[position % COLUMNS], st.container(border=True):
+                image_id = row.get("image_id", "")
+                shares = " · ".join(f"{name} {float(row[f'p_{name}']):.3f}" for name in classes)
+                if image_id:
+                    picture(cache.named_image(image_id).frame.pixels, alt=f"{true} taken for {predicted}", max_side=299)
+                st.caption(f"{row['image']}  \n{shares}")
+                if image_id:
+                    with st.popover("Open on", icon=":material/open_in_new:"):
+                        for title, path in OPENS_ON.items():
+                            if st.button(title, key=f"{title} {row['image']}", type="tertiary"):
+                                open_image(image_id)
+                                st.switch_page(path)
+        if not cell.get("image_id", pd.Series(dtype=str)).astype(bool).any():
+            st.caption("These images are not part of PlaneLab (their licence or size); upload one to open it here.")
+        st.download_button(
+            "Download this cell as CSV",
+            cell.to_csv(index=False),
+            file_name=f"{card.name}_{true}_as_{predicted}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+        )

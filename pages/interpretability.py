@@ -1,0 +1,131 @@
+"""Where did the network look? Methods side by side on the same image, for any class."""
+
+import io
+
+import numpy as np
+import streamlit as st
+
+from core import cache
+from core.explain import METHODS, get_method
+from core.explain.rendering import COLOUR_MAPS, overlay
+from core.images import encode_png
+from pages.components.image_picker import pick_image
+from pages.components.jobs import progress_bar
+from pages.components.model_picker import model_when_ready, pick_model
+from pages.components.pictures import picture, to_display
+from pages.components.state import COLOUR_MAP, OPACITY, TARGET, URL
+from pages.components.state import METHODS as METHODS_KEY
+
+PREDICTED = "predicted class"
+COLUMNS = 3
+
+
+def ask_for(name: str) -> None:
+    st.session_state.setdefault("asked", set()).add(name)
+
+
+def cancel(name: str) -> None:
+    st.session_state.setdefault("asked", set()).discard(name)
+
+
+st.title("Interpretability")
+st.markdown("Choose a class and compare where different methods say the network found its evidence.")
+with st.container(border=True):
+    left, right = st.columns(2)
+    with left:
+        picked = pick_image()
+    with right:
+        card = pick_model()
+
+if picked:
+    ordered = sorted(METHODS, key=lambda name: METHODS[name].order)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        target_name = st.segmented_control(
+            "Evidence for", [PREDICTED, *card.classes], default=PREDICTED, key=TARGET, bind=URL, required=True
+        )
+        chosen = st.pills(
+            "Methods",
+            ordered,
+            format_func=lambda name: get_method(name).title,
+            selection_mode="multi",
+            default=ordered,
+            key=METHODS_KEY,
+            bind=URL,
+        )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        opacity = st.slider("Opacity of the map", 0.0, 1.0, 0.5, 0.05, key=OPACITY, bind=URL)
+        colour_map = st.selectbox(
+            "Colours",
+            list(COLOUR_MAPS),
+            key=COLOUR_MAP,
+            bind=URL,
+            help="Maps that have a sign are drawn in blue (against) and red (for) instead.",
+        )
+    colour_map = colour_map if colour_map in COLOUR_MAPS else next(iter(COLOUR_MAPS))
+    sha256 = picked.frame.sha256
+    prepared = cache.prepared(sha256, picked.frame.pixels, card)
+    model = model_when_ready(card)
+    if not model:
+        picture(to_display(prepared), alt="The preprocessed input", caption="What the network sees")
+    elif not chosen:
+        st.info("Choose at least one method above.", icon=":material/visibility:")
+    else:
+        prediction = cache.prediction(model, sha256, prepared)
+        label = prediction.labels[0] if target_name not in model.classes else target_name
+        target = model.classes.index(label)
+        st.markdown(
+            f"The network says **{prediction.labels[0]}** ({100 * prediction.confidence[0]:.1f} %). "
+            f"The maps show the evidence for **{label}** "
+            f"(probability {100 * prediction.probabilities[0, target]:.1f} %)."
+        )
+        cells = st.columns(COLUMNS)
+        with cells[0], st.container(border=True):
+            st.markdown("**Input**")
+            picture(to_display(prepared), alt="The preprocessed input")
+            st.caption("What the network sees, after preprocessing.")
+        for position, name in enumerate((name for name in ordered if name in chosen), start=1):
+            method = get_method(name)
+            with cells[position % COLUMNS], st.container(border=True):
+                st.markdown(f"**{method.title}**", help=f"{method.explanation} {method.trust} Source: {method.paper}.")
+                ready = cache.has_explanation(card, sha256, method, target)
+                if method.costly and not ready and name not in st.session_state.get("asked", set()):
+                    st.caption(f"{method.explanation} It takes many passes through the network.")
+                    st.button(
+                        "Compute", key=f"compute_{name}", on_click=ask_for, args=(name,), icon=":material/play_arrow:"
+                    )
+                    continue
+                if ready or not method.costly:
+                    explained = cache.explanation(model, sha256, prepared, method, target)
+                else:
+                    with progress_bar(method.title, lambda name=name: cancel(name)) as show:
+                        explained = cache.explanation(model, sha256, prepared, method, target, progress=show)
+                drawn = overlay(
+                    to_display(prepared),
+                    explained.values,
+                    opacity=float(np.clip(opacity, 0, 1)),
+                    colour_map=colour_map,
+                    symmetric=method.signed,
+                )
+                picture(drawn, alt=f"{method.title} for {label}")
+                st.caption(f"{method.explanation} {explained.seconds:.2f} s.")
+                with st.container(horizontal=True):
+                    raw = io.BytesIO()
+                    np.save(raw, explained.values)
+                    st.download_button(
+                        "Map (.npy)",
+                        raw.getvalue(),
+                        file_name=f"{name}_{label}.npy",
+                        key=f"npy_{name}",
+                        type="tertiary",
+                    )
+                    st.download_button(
+                        "Picture (.png)",
+                        encode_png(drawn),
+                        file_name=f"{name}_{label}.png",
+                        key=f"png_{name}",
+                        type="tertiary",
+                    )
+        with st.expander("When to trust which method"):
+            for name in ordered:
+                method = get_method(name)
+                st.markdown(f"**{method.title}**: {method.explanation} {method.trust} *{method.paper}*")

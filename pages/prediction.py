@@ -1,0 +1,108 @@
+"""Which plane is it, and how sure is the network? One image or all uploaded ones."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core import cache
+from core.figures import probability_bars
+from core.preprocessing import PreprocessingSettings
+from pages.components.image_picker import pick_image, uploads
+from pages.components.model_picker import model_when_ready, pick_model
+from pages.components.pictures import picture, to_display
+from pages.components.state import open_image
+
+UNLIKE = (
+    "This image is unlike the images the model was trained on, so its answer is a guess beyond what it knows. "
+    "The model was trained on simulated first-trimester planes."
+)
+
+st.title("Prediction")
+st.markdown("Pick or upload an image and read which plane the network takes it for, and how sure it is.")
+with st.container(border=True):
+    left, right = st.columns(2)
+    with left:
+        picked = pick_image()
+    with right:
+        card = pick_model()
+settings = PreprocessingSettings.from_dict(card.preprocessing)
+
+if picked:
+    sha256 = picked.frame.sha256
+    prepared = cache.prepared(sha256, picked.frame.pixels, card)
+    frame_column, seen_column, answer_column = st.columns([4, 3, 4])
+    with frame_column:
+        picture(picked.frame.pixels, alt=picked.title, caption=f"{picked.title}, as it came")
+    with seen_column:
+        picture(
+            to_display(prepared),
+            alt="The preprocessed input",
+            caption=f"What the network sees: {card.size} × {card.size} pixels after preprocessing",
+        )
+    with answer_column:
+        model = model_when_ready(card)
+        if model:
+            prediction = cache.prediction(model, sha256, prepared)
+            with st.container(horizontal=True):
+                st.metric("Plane", prediction.labels[0], border=True)
+                st.metric("Probability", f"{100 * prediction.confidence[0]:.1f} %", border=True)
+                st.metric(
+                    "Entropy",
+                    f"{prediction.entropy[0]:.2f} bit",
+                    border=True,
+                    help=f"0 is certain; {np.log2(len(model.classes)):.2f} bit is a blind guess.",
+                )
+            st.plotly_chart(
+                probability_bars(model.classes, prediction.probabilities[0]),
+                key="bars",
+                config={"displayModeBar": False},
+                alt="Probability of each plane",
+            )
+            if prediction.unlike_training[0]:
+                st.warning(UNLIKE, icon=":material/warning:")
+            if picked.plane is not None:
+                right_or_wrong = "right" if picked.plane == prediction.labels[0] else "wrong"
+                st.caption(f"This image was simulated as {picked.plane}: the answer is {right_or_wrong}.")
+
+frames = uploads()
+st.subheader("All uploaded images")
+if not frames:
+    st.caption("Upload several images at once above and their predictions appear here as a table.")
+else:
+    model = model_when_ready(card) if not picked else model
+    if model:
+        rows = []
+        for image_id, frame in frames.items():
+            answer = cache.prediction(model, frame.sha256, cache.prepared(frame.sha256, frame.pixels, card))
+            rows.append(
+                {
+                    "image": frame.source,
+                    "plane": answer.labels[0],
+                    **{
+                        f"p({name})": value for name, value in zip(answer.classes, answer.probabilities[0], strict=True)
+                    },
+                    "entropy (bit)": float(answer.entropy[0]),
+                    "unlike training": bool(answer.unlike_training[0]),
+                    "id": image_id,
+                }
+            )
+        table = pd.DataFrame(rows)
+        st.dataframe(
+            table.drop(columns="id"),
+            hide_index=True,
+            column_config={
+                name: st.column_config.NumberColumn(format="%.3f") for name in table if name.startswith("p(")
+            }
+            | {"entropy (bit)": st.column_config.NumberColumn(format="%.2f")},
+            alt="Predictions of all uploaded images",
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.download_button(
+                "Download as CSV",
+                table.drop(columns="id").to_csv(index=False),
+                file_name="predictions.csv",
+                mime="text/csv",
+                icon=":material/download:",
+            )
+            chosen = st.selectbox("Open", list(frames), format_func=lambda name: frames[name].source, key="open_upload")
+            st.button("Show this image above", on_click=open_image, args=(chosen,), icon=":material/open_in_full:")

@@ -1,0 +1,104 @@
+"""Things several tests need: small pictures, a tiny model with known behaviour, a model folder trained on shapes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+CLASSES = ["BPD", "CRL", "NT"]
+SIZE = 48
+
+
+def draw_shape(plane: str, seed: int, size: int = 96) -> np.ndarray:
+    """A ring, a bar or a half disk on dim speckle: told apart easily, at a random place."""
+    generator = np.random.default_rng([seed, CLASSES.index(plane)])
+    image = np.clip(generator.normal(40, 12, (size, size)), 0, 255).astype(np.uint8)
+    centre = tuple(int(value) for value in generator.integers(size // 3, 2 * size // 3, 2))
+    radius = size // 5
+    if plane == "BPD":
+        cv2.ellipse(image, centre, (radius + 4, radius), 0, 0, 360, 230, 4)
+    elif plane == "CRL":
+        cv2.rectangle(image, (centre[0] - 2 * radius, centre[1] - 6), (centre[0] + 2 * radius, centre[1] + 6), 160, -1)
+    else:
+        cv2.ellipse(image, centre, (radius, radius), 0, 0, 180, 200, -1)
+    return image
+
+
+@pytest.fixture(scope="session")
+def shape_folder(tmp_path_factory) -> Path:
+    """A folder per class of drawn shapes."""
+    folder = tmp_path_factory.mktemp("shapes")
+    for plane in CLASSES:
+        (folder / plane).mkdir()
+        for seed in range(24):
+            cv2.imwrite(str(folder / plane / f"{seed:03d}.png"), draw_shape(plane, seed))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def network():
+    """A compiled tiny network with random weights: enough for everything that holds for any weights."""
+    from core.zoo.architectures import POOLED_LAYER, build_classifier
+    from core.zoo.runtime import CompiledNetwork, tensorflow
+
+    tensorflow().keras.utils.set_random_seed(7)
+    model = build_classifier("cnn", 3, size=SIZE)
+    # Larger weights than the initialiser's, so that probabilities differ visibly between images.
+    model.get_layer("logits").kernel.assign(np.random.default_rng(7).normal(0, 4, (64, 3)))
+    return CompiledNetwork(model, input_range=(0.0, 1.0), feature_layer="block4_relu", pooled_layer=POOLED_LAYER)
+
+
+@pytest.fixture(scope="session")
+def classifier(network):
+    """A classifier around the tiny network."""
+    from core.preprocessing import PreprocessingSettings
+    from core.zoo.cards import Card
+    from core.zoo.novelty import Typicality
+    from core.zoo.prediction import Classifier
+
+    images = np.random.default_rng(0).random((40, SIZE, SIZE)).astype(np.float32)
+    typicality = Typicality.fit(network.forward(images)[1])
+    card = Card(
+        name="tiny",
+        title="tiny",
+        task="plane",
+        backbone="cnn",
+        classes=CLASSES,
+        input={"size": SIZE, "range": [0, 1], "chain": "plane"},
+        preprocessing=PreprocessingSettings().to_dict(),
+        feature_layer="block4_relu",
+        pooled_layer="pooled",
+        temperature=1.3,
+        novelty_threshold=-1e9,
+        training={},
+        split="",
+        weights={"file": "weights.npz", "sha256": "0", "bytes": 0, "dtype": ""},
+        licences=[],
+        limitations=[],
+        command="",
+    )
+    return Classifier(card, network, typicality)
+
+
+@pytest.fixture(scope="session")
+def trained_folder(shape_folder, tmp_path_factory) -> Path:
+    """A model folder trained for a few epochs on the shapes, as the command line trains."""
+    from core.datasets import load
+    from core.zoo.training import TrainingSettings, train
+
+    out = tmp_path_factory.mktemp("models") / "shapes"
+    settings = TrainingSettings(
+        backbone="cnn",
+        size=SIZE,
+        epochs=13,
+        head_epochs=1,
+        patience=13,
+        batch_size=12,
+        learning_rate=5e-3,
+        augmentation="none",
+    )
+    train(load(shape_folder), settings, out, weights=None, command="python -m core train", report=lambda line: None)
+    return out

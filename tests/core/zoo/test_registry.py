@@ -1,0 +1,110 @@
+"""A model folder loads only as its card describes it."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from core.errors import ModelError
+from core.zoo import Card, default_name, list_cards, load_model, read_card
+from core.zoo.weights import WEIGHTS_NAME, read_arrays, sha256_of
+
+
+@pytest.fixture
+def models(trained_folder, tmp_path):
+    """A models folder with one model that a test may break."""
+    shutil.copytree(trained_folder, tmp_path / "models" / "shapes")
+    return tmp_path / "models"
+
+
+def change_card(models, **changes):
+    path = models / "shapes" / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_trained_folder_loads_and_predicts_its_own_images(models, shape_folder):
+    from core.images import read_image
+
+    model = load_model("shapes", models)
+    frames = [read_image(shape_folder / plane / "000.png").pixels for plane in model.classes]
+    assert model.predict(frames).labels == model.classes
+
+
+def test_weights_are_half_precision_and_the_card_knows_their_hash(models):
+    card = read_card("shapes", models)
+    path = models / "shapes" / WEIGHTS_NAME
+    assert card.weights["sha256"] == sha256_of(path)
+    with np.load(path) as file:
+        assert {file[name].dtype for name in file.files} == {np.dtype(np.float16)}
+
+
+def test_a_changed_weight_file_is_refused(models):
+    path = models / "shapes" / WEIGHTS_NAME
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="SHA-256"):
+        load_model("shapes", models)
+
+
+def test_missing_weights_name_the_command_that_makes_them(models):
+    (models / "shapes" / WEIGHTS_NAME).unlink()
+    with pytest.raises(ModelError, match="core train"):
+        load_model("shapes", models)
+
+
+def test_weights_of_another_network_are_refused(models):
+    change_card(models, classes=["BPD", "CRL"])
+    with pytest.raises(ModelError, match="another model"):
+        load_model("shapes", models)
+
+
+def test_a_truncated_weight_file_is_a_sentence(models):
+    path = models / "shapes" / WEIGHTS_NAME
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ModelError, match="damaged"):
+        read_arrays(path)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{", '{"name": "x"}', '{"task": "plane", "surprise": 1}', "\x00\xff", "null"]
+)
+def test_a_broken_card_is_a_sentence(models, content):
+    (models / "shapes" / "card.json").write_text(content, encoding="latin-1")
+    with pytest.raises(ModelError) as caught:
+        read_card("shapes", models)
+    assert "shapes" in str(caught.value)
+
+
+def test_unknown_model_lists_the_known(models):
+    with pytest.raises(ModelError, match="shapes"):
+        load_model("nothing", models)
+    with pytest.raises(ModelError, match="shapes"):
+        load_model("../models/shapes", models)
+
+
+def test_default_comes_first(models):
+    shutil.copytree(models / "shapes", models / "a_first_by_name")
+    path = models / "a_first_by_name" / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"name": "a_first_by_name"}))
+    change_card(models, default=True)
+    assert [card.name for card in list_cards(models)] == ["shapes", "a_first_by_name"]
+    assert default_name("plane", models) == "shapes"
+    with pytest.raises(ModelError, match="anatomy"):
+        default_name("anatomy", models)
+
+
+def test_card_survives_writing_and_reading(models):
+    card = read_card("shapes", models)
+    card.write(models / "shapes")
+    assert Card.read(models / "shapes") == card
+
+
+def test_listing_needs_no_tensorflow(models):
+    import subprocess
+    import sys
+
+    code = "import sys; from core.zoo import list_cards; list_cards(); print('tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

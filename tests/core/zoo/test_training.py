@@ -1,0 +1,177 @@
+"""Training writes a model folder that is what its card says; it resumes, and one seed reproduces it."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.datasets import load
+from core.errors import DatasetError, ModelError, ParameterError
+from core.zoo import load_model, read_card
+from core.zoo.assessment import assess, read_evaluation, record
+from core.zoo.training import TrainingSettings, train
+
+SETTINGS = TrainingSettings(backbone="cnn", size=32, epochs=2, head_epochs=1, patience=5)
+
+
+def quiet(line):
+    pass
+
+
+def test_card_tells_what_was_done(trained_folder):
+    card = read_card(trained_folder.name, trained_folder.parent)
+    assert card.classes == ["BPD", "CRL", "NT"]
+    assert card.training["images"]["train"] == {"BPD": 20, "CRL": 20, "NT": 20}
+    assert card.training["images"]["validation"] == {"BPD": 4, "CRL": 4, "NT": 4}
+    assert card.training["start"] == "random values"
+    assert card.metrics[0].n == 12
+    assert "optimistic" in card.metrics[0].note
+    assert card.command.startswith("python -m core train")
+
+
+def test_history_has_a_row_an_epoch(trained_folder):
+    history = pd.read_csv(trained_folder / "history.csv")
+    assert list(history["epoch"]) == list(range(len(history)))
+    assert {"accuracy", "val_accuracy", "loss", "val_loss"} <= set(history)
+
+
+def test_it_learns_the_shapes(trained_folder, shape_folder):
+    model = load_model(trained_folder.name, trained_folder.parent)
+    assert assess(model, load(shape_folder)).accuracy.value > 0.9
+
+
+def test_nothing_is_left_behind(trained_folder):
+    assert sorted(path.name for path in trained_folder.iterdir()) == ["card.json", "history.csv", "weights.npz"]
+
+
+def test_one_seed_reproduces(shape_folder, tmp_path):
+    table = load(shape_folder)
+    cards = [train(table, SETTINGS, tmp_path / name, weights=None, report=quiet) for name in ("one", "two")]
+    other = train(table, replace(SETTINGS, seed=1), tmp_path / "other", weights=None, report=quiet)
+    first, second = (np.load(tmp_path / name / "weights.npz") for name in ("one", "two"))
+    assert all(np.array_equal(first[name], second[name]) for name in first.files)
+    assert cards[0].temperature == cards[1].temperature
+    third = np.load(tmp_path / "other" / "weights.npz")
+    assert not all(np.array_equal(first[name], third[name]) for name in first.files)
+    assert other.training["seed"] == 1
+
+
+def test_a_killed_training_goes_on_from_the_last_epoch(shape_folder, tmp_path):
+    """The report of the second epoch dies like a killed process would; the next call ends the work."""
+    table = load(shape_folder)
+    settings = replace(SETTINGS, epochs=3)
+    lines = []
+
+    def die(line):
+        lines.append(line)
+        if line.startswith("epoch 2/3"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(table, settings, tmp_path / "model", weights=None, report=die)
+    assert not (tmp_path / "model" / "card.json").exists()
+    resumed = []
+    train(table, settings, tmp_path / "model", weights=None, report=resumed.append)
+    epochs = [line.split(":")[0] for line in resumed if line.startswith("epoch")]
+    assert epochs in (["epoch 2/3", "epoch 3/3"], ["epoch 3/3"])
+    assert load_model("model", tmp_path).card.classes == ["BPD", "CRL", "NT"]
+
+
+def test_an_unfinished_training_of_other_settings_is_not_overwritten(shape_folder, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "training.json").write_text(json.dumps({"seed": 99}))
+    with pytest.raises(DatasetError, match="other settings"):
+        train(load(shape_folder), SETTINGS, tmp_path / "model", weights=None, report=quiet)
+
+
+def test_a_finished_model_is_not_overwritten(trained_folder, shape_folder):
+    with pytest.raises(DatasetError, match="trained model already"):
+        train(load(shape_folder), SETTINGS, trained_folder, weights=None, report=quiet)
+
+
+def test_test_images_are_never_trained_on(shape_folder, tmp_path):
+    table = load(shape_folder)
+    frame = table.frame.copy()
+    frame.loc[frame["path"].str.endswith(("000.png", "001.png")), "split"] = "test"
+    card = train(replace(table, frame=frame), SETTINGS, tmp_path / "model", weights=None, report=quiet)
+    used = sum(sum(counts.values()) for counts in card.training["images"].values())
+    assert used == 72 - 6
+
+
+def test_one_class_cannot_be_trained(shape_folder, tmp_path):
+    with pytest.raises(DatasetError, match="two classes"):
+        train(load(shape_folder).where(label="NT"), SETTINGS, tmp_path / "model", weights=None, report=quiet)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"task": "weather"}, {"backbone": "abacus"}, {"augmentation": "wild"}, {"epochs": 0, "head_epochs": 0}]
+)
+def test_impossible_settings_are_refused(bad):
+    with pytest.raises(ParameterError):
+        TrainingSettings(**bad)
+
+
+def test_wrong_starting_weights_are_a_sentence(shape_folder, tmp_path):
+    path = tmp_path / "start.weights.h5"
+    path.write_bytes(b"not weights")
+    settings = TrainingSettings(backbone="mobilenet_v2", epochs=1)
+    with pytest.raises(ModelError, match="does not hold weights"):
+        train(load(shape_folder), settings, tmp_path / "model", weights=path, report=quiet)
+
+
+@pytest.fixture
+def assessed(trained_folder, shape_folder, tmp_path):
+    shutil.copytree(trained_folder, tmp_path / "shapes")
+    model = load_model("shapes", tmp_path)
+    return model, assess(model, load(shape_folder)), tmp_path / "shapes"
+
+
+def test_assessment_counts_every_image(assessed):
+    _, result, _ = assessed
+    assert result.matrix.sum() == len(result.rows) == 72
+    assert result.accuracy.value == pytest.approx((result.rows["label"] == result.rows["predicted"]).mean())
+    shares = [result.share_called(name).value for name in result.classes]
+    assert sum(shares) == pytest.approx(1)
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["n"] == 72
+
+
+def test_recorded_figures_stand_in_card_and_csv_and_replace_older_ones(assessed):
+    model, result, folder = assessed
+    card = record(result, model.card, folder, "shapes", ["evaluate", "--data", "a folder"])
+    card = record(result, card, folder, "shapes", ["evaluate", "--data", "a folder"])
+    accuracies = [metric for metric in card.metrics if metric.data == "shapes" and metric.name == "accuracy"]
+    assert len(accuracies) == 1
+    assert accuracies[0].value == pytest.approx(result.accuracy.value)
+    assert accuracies[0].command == "python -m core evaluate --data 'a folder'"
+    assert card.metrics[0] == accuracies[0]
+    rows = read_evaluation("shapes", folder.parent)
+    assert len(rows) == 72
+    assert (rows["label"] == rows["predicted"]).mean() == pytest.approx(result.accuracy.value)
+
+
+def test_broken_images_are_listed_and_the_rest_counts(assessed, shape_folder, tmp_path):
+    model, _, _ = assessed
+    shutil.copytree(shape_folder, tmp_path / "data")
+    (tmp_path / "data" / "NT" / "000.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    result = assess(model, load(tmp_path / "data"))
+    assert len(result.rows) == 71
+    assert result.problems[0].startswith("000.png:")
+
+
+def test_labels_the_model_does_not_know_are_named(assessed, shape_folder, tmp_path):
+    model, _, _ = assessed
+    shutil.copytree(shape_folder / "NT", tmp_path / "data" / "femur")
+    with pytest.raises(DatasetError, match="femur"):
+        assess(model, load(tmp_path / "data"))
+
+
+def test_evaluation_without_a_column_says_which(assessed):
+    model, result, folder = assessed
+    record(result, model.card, folder, "shapes", ["evaluate"])
+    path = folder / "evaluation.csv"
+    pd.read_csv(path).drop(columns="predicted").to_csv(path, index=False)
+    with pytest.raises(ModelError, match="predicted"):
+        read_evaluation("shapes", folder.parent)
