@@ -1,10 +1,12 @@
 """PlaneLab in the browser: ``streamlit run app.py``. Page config and navigation; everything else is in ``pages/``."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages.components.frame import page_frame
 
-st.set_page_config(page_title="PlaneLab", page_icon=":material/ecg_heart:", layout="wide")
+st.set_page_config(page_title="PlaneLab", page_icon=str(Path(__file__).parent / "docs/images/icon.png"), layout="wide")
 
 page = st.navigation(
     [
@@ -49,5 +51,5 @@ page = st.navigation(
     position="top",
 )
 
-with page_frame():
+with page_frame(page.url_path):
     page.run()

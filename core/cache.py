@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,9 +22,9 @@ from core.corruption import corrupt
 from core.explain import Method
 from core.explain.base import Progress, no_progress
 from core.library import NamedImage, curve_sample, open_image
-from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, clean, prepare, run
+from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, clean, finish, prepare, run
 from core.similarity import Reference, ssim_map
-from core.sweep import ImageSweep, SampleSweep, network_input, sweep_image, sweep_sample
+from core.sweep import ImageSweep, SampleSweep, sweep_image, sweep_sample
 from core.zoo import Card, Classifier, Prediction, list_cards, load_model
 from core.zoo.assessment import read_evaluation
 from core.zoo.prediction import to_unit
@@ -135,21 +135,22 @@ def distorted(sha256: str, source: Cleaned, card: Card, distortion: Distortion) 
     """Corrupt a cleaned frame, compare it and finish it for the model of ``card``. Needs no TensorFlow."""
 
     def compute() -> Distorted:
-        image = corrupt(source.image, distortion.kind, distortion.intensity, seed=distortion.seed)
+        image = corrupt(source.gray, distortion.kind, distortion.intensity, seed=distortion.seed)
         scores = {}
         for definition in ("wang", "skimage"):
-            reference = Reference(source.image, definition=definition)
+            reference = Reference(source.gray, definition=definition)
             scores[definition, "sector"] = reference.ssim(image, region=source.sector)
             scores[definition, "frame"] = reference.ssim(image)
         settings = PreprocessingSettings.from_dict(card.preprocessing)
-        return Distorted(image, scores, network_input(image, source, settings, card.input["chain"], card.size))
+        network_image = finish(replace(source, gray=image), settings, chain=card.input["chain"], size=card.size)
+        return Distorted(image, scores, network_image)
 
     return session_store().get(("distorted", sha256, card.name, distortion), compute)
 
 
 def similarity_map(sha256: str, source: Cleaned, image: np.ndarray, distortion: Distortion) -> np.ndarray:
-    """Wang's SSIM at each pixel (H, W) float32."""
-    return session_store().get(("map", sha256, distortion), lambda: ssim_map(source.image, image))
+    """Wang's SSIM at each pixel (H, W) float64."""
+    return session_store().get(("map", sha256, distortion), lambda: ssim_map(source.gray, image))
 
 
 def prediction(model: Classifier, sha256: str, image: np.ndarray, distortion: Distortion | None = None) -> Prediction:

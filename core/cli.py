@@ -160,6 +160,7 @@ def _models(options: argparse.Namespace) -> int:
 def _phantom(options: argparse.Namespace) -> int:
     from core.phantom import write_folder
 
+    progress = _Progress("simulating")
     write_folder(
         options.out,
         options.plane,
@@ -170,7 +171,7 @@ def _phantom(options: argparse.Namespace) -> int:
         masks=options.masks,
         settings=options.settings,
         overwrite=options.overwrite,
-        progress=_Progress("simulating"),
+        progress=lambda done, n: progress(done / n),
     )
     return EXIT_OK
 
@@ -236,7 +237,8 @@ def _print_prediction(options: argparse.Namespace, model: str, path: Path, predi
 
 
 def _corrupt(options: argparse.Namespace) -> int:
-    from core.corruption import corrupt, get_corruption
+    from core.corruption import corrupt
+    from core.corruption import get as get_corruption
     from core.preprocessing import PreprocessingSettings, clean, find_sector
     from core.similarity import ssim
 
@@ -247,7 +249,7 @@ def _corrupt(options: argparse.Namespace) -> int:
     frame = read_image(options.image)
     if options.clean:
         cleaned = clean(frame.pixels, PreprocessingSettings())
-        gray, sector = cleaned.image, cleaned.sector
+        gray, sector = cleaned.gray, cleaned.sector
     else:
         gray = frame.gray()
         sector = find_sector(frame.pixels).mask

@@ -143,7 +143,7 @@ def histogram_figure(counts: np.ndarray, *, height: int = 110) -> go.Figure:
         height=height,
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         showlegend=False,
-        xaxis={"range": [0, 255], "tickvals": [0, 128, 255]},
+        xaxis={"range": [-6, 261], "tickvals": [0, 128, 255]},
         yaxis={"visible": False},
     )
     return figure

@@ -356,7 +356,6 @@ class PngReader(Reader):
     _SIGNATURE = b"\x89PNG\r\n\x1a\n"
     _GRAY, _RGB, _PALETTE, _GRAY_ALPHA, _RGB_ALPHA = 0, 2, 3, 4, 6
     _CHANNELS: ClassVar[dict[int, int]] = {_GRAY: 1, _RGB: 3, _PALETTE: 1, _GRAY_ALPHA: 2, _RGB_ALPHA: 4}
-    _USED = frozenset((b"IHDR", b"PLTE", b"IDAT", b"tRNS", b"eXIf", b"acTL", b"IEND"))
 
     @classmethod
     def recognises(cls, data: bytes) -> bool:
@@ -378,14 +377,15 @@ class PngReader(Reader):
         if b"IHDR" not in chunks or len(chunks[b"IHDR"][0]) != 13 or b"IDAT" not in chunks:
             raise damaged(file, cls.name)
         width, height, depth, colour = struct.unpack(">IIBB", chunks[b"IHDR"][0][:10])
+        if colour == cls._PALETTE and b"PLTE" not in chunks:
+            raise damaged(file, cls.name)
         bits = depth * cls._CHANNELS.get(colour, 1)
         check_room(bits, width, height, file)
         row_bytes = (width * bits + 7) // 8
         if row_bytes * height > MAX_DEFLATE_RATIO * sum(map(len, chunks[b"IDAT"])):
             raise cut_short(file)
         values, alpha = cls._pixels(chunks, colour, depth, file)
-        count = struct.unpack(">I", chunks[b"acTL"][0][:4])[0] if b"acTL" in chunks else 1
-        notes = frames_note(count)
+        notes = frames_note(int.from_bytes(chunks[b"acTL"][0][:4], "big") if b"acTL" in chunks else 1)
         pixels = to_eight_bits(values, file, notes)
         if alpha is not None:
             pixels = over_black(pixels, alpha, notes)
@@ -394,7 +394,7 @@ class PngReader(Reader):
 
     @classmethod
     def _chunks(cls, data: bytes, file: str) -> Iterator[tuple[bytes, memoryview]]:
-        """Kind and body of the chunks we use, up to the closing one, their checksums verified."""
+        """Kind and body of all chunks, up to the closing one, their checksums verified."""
         view = memoryview(data)
         position = len(cls._SIGNATURE)
         while True:
@@ -404,11 +404,10 @@ class PngReader(Reader):
             end = position + 8 + length
             if end + 4 > len(data):
                 raise cut_short(file)
+            if zlib.crc32(view[position + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+                raise damaged(file, cls.name)
             kind = bytes(view[position + 4 : position + 8])
-            if kind in cls._USED:
-                if zlib.crc32(view[position + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
-                    raise damaged(file, cls.name)
-                yield kind, view[position + 8 : end]
+            yield kind, view[position + 8 : end]
             if kind == b"IEND":
                 return
             position = end + 4
@@ -423,11 +422,10 @@ class PngReader(Reader):
         A gray or RGB file's one transparent value is left out too, since OpenCV heeds it in some depths only.
         """
         kinds = (b"IHDR", b"PLTE", b"tRNS", b"IDAT") if colour == cls._PALETTE else (b"IHDR", b"PLTE", b"IDAT")
-        bare = b"".join([cls._SIGNATURE, *(_png_chunk(kind, body) for kind in kinds for body in chunks.get(kind, []))])
+        bodies = [(kind, body) for kind in (*kinds, b"IEND") for body in chunks.get(kind, [])]
+        bare = b"".join([cls._SIGNATURE, *(_png_chunk(kind, body) for kind, body in bodies)])
         try:
-            values = cv2.imdecode(
-                np.frombuffer(bare + _png_chunk(b"IEND", b""), np.uint8), cv2.IMREAD_UNCHANGED
-            )  # None for what it cannot read
+            values = cv2.imdecode(np.frombuffer(bare, np.uint8), cv2.IMREAD_UNCHANGED)
         except cv2.error as error:
             raise damaged(file, cls.name) from error
         if values is None:

@@ -7,13 +7,14 @@ network's own preprocessing follows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.corruption import corrupt, get_corruption
+from core.corruption import corrupt
+from core.corruption import get as get_corruption
 from core.evaluation import Share, wilson
-from core.preprocessing import Cleaned, PreprocessingSettings, finish
+from core.preprocessing import Cleaned, finish
 from core.similarity import Reference
 from core.zoo.prediction import Classifier
 
@@ -80,15 +81,9 @@ def corrupted_input(
     model: Classifier, cleaned: Cleaned, kind: str, intensity: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The corrupted frame (H, W) uint8 at full size and the (S, S) uint8 image the network makes of it."""
-    corrupted = corrupt(cleaned.image, kind, intensity, seed=seed)
-    return corrupted, network_input(corrupted, cleaned, model.settings, model.card.input["chain"], model.card.size)
-
-
-def network_input(
-    image: np.ndarray, cleaned: Cleaned, settings: PreprocessingSettings, chain: str, size: int
-) -> np.ndarray:
-    """Finish a cleaned (and perhaps corrupted) frame as the model's preprocessing does."""
-    return finish(Cleaned(image, cleaned.sector, cleaned.notes), settings, chain=chain, size=size)
+    corrupted = corrupt(cleaned.gray, kind, intensity, seed=seed)
+    changed = replace(cleaned, gray=corrupted)
+    return corrupted, finish(changed, model.settings, chain=model.card.input["chain"], size=model.card.size)
 
 
 def sweep_image(
@@ -106,7 +101,7 @@ def sweep_image(
     """
     corruption = get_corruption(kind)
     intensities = np.linspace(0, corruption.slider_maximum, steps)
-    reference = Reference(cleaned.image)
+    reference = Reference(cleaned.gray)
     inputs, similarity = [], []
     for index, intensity in enumerate(intensities):
         corrupted, prepared = corrupted_input(model, cleaned, kind, float(intensity), seed)
@@ -154,7 +149,7 @@ def sweep_sample(
     correct = np.zeros((len(images), steps), bool)
     similarity = np.zeros((len(images), steps))
     for index, (cleaned, target) in enumerate(zip(images, targets, strict=True)):
-        reference = Reference(cleaned.image)
+        reference = Reference(cleaned.gray)
         inputs = []
         for step, intensity in enumerate(intensities):
             corrupted, prepared = corrupted_input(model, cleaned, kind, float(intensity), seed + index)

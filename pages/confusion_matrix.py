@@ -7,11 +7,13 @@ from core import cache
 from core.evaluation import accuracy, class_measures
 from core.figures import confusion_figure, share_text
 from core.zoo.assessment import matrix_of
+from pages.components.link import linked, one_of
 from pages.components.model_picker import pick_model
 from pages.components.pictures import picture
-from pages.components.state import DATA, PREDICTED_CLASS, TRUE_CLASS, URL, open_image
+from pages.components.state import DATA, PREDICTED_CLASS, SHARES, TRUE_CLASS, open_image
 
 PAGE_SIZE = 12
+MATRIX_VIEWS = {"counts": "Counts", "shares": "Shares of the row"}
 COLUMNS = 4
 OPENS_ON = {
     "Prediction": "pages/prediction.py",
@@ -37,7 +39,7 @@ with st.container(border=True):
     labelled = rows[rows["label"] != ""] if len(rows) else rows
     data_sets = list(labelled["data"].unique()) if len(labelled) else []
     if data_sets:
-        data = st.selectbox("Data", data_sets, key=DATA, bind=URL)
+        data = linked(st.selectbox, "Data", data_sets, key=DATA, default=data_sets[0], parse=one_of(data_sets))
         data = data if data in data_sets else data_sets[0]
 
 if not data_sets:
@@ -81,18 +83,26 @@ else:
         worst = max(
             ((i, j) for i in range(len(classes)) for j in range(len(classes)) if i != j), key=lambda cell: matrix[cell]
         )
-        if TRUE_CLASS not in st.query_params and PREDICTED_CLASS not in st.query_params:
-            st.session_state.setdefault(TRUE_CLASS, classes[worst[0]])
-            st.session_state.setdefault(PREDICTED_CLASS, classes[worst[1]])
         with st.container(horizontal=True):
-            true = st.selectbox("True class", classes, key=TRUE_CLASS, bind=URL)
-            predicted = st.selectbox("Predicted class", classes, key=PREDICTED_CLASS, bind=URL)
+            true, predicted = (
+                linked(st.selectbox, title, classes, key=key, default=classes[cell], parse=one_of(classes))
+                for title, key, cell in zip(
+                    ("True class", "Predicted class"), (TRUE_CLASS, PREDICTED_CLASS), worst, strict=True
+                )
+            )
     with left:
-        view = st.segmented_control(
-            "Show", ["Counts", "Shares of the row"], default="Counts", key="matrix_view", bind=URL, required=True
+        view = linked(
+            st.segmented_control,
+            "Show",
+            list(MATRIX_VIEWS),
+            key=SHARES,
+            default="counts",
+            parse=one_of(list(MATRIX_VIEWS)),
+            format_func=MATRIX_VIEWS.get,
+            required=True,
         )
         st.plotly_chart(
-            confusion_figure(matrix, classes, shares=view == "Shares of the row", selected=(true, predicted)),
+            confusion_figure(matrix, classes, shares=view == "shares", selected=(true, predicted)),
             key="matrix",
             on_select=choose_cell,
             selection_mode="points",

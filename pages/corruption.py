@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import cache
-from core.corruption import get_corruption
+from core.corruption import get as get_corruption
 from core.explain.rendering import imgify
 from core.figures import image_sweep_figure, probability_bars, sample_sweep_figure
 from core.images import encode_png
@@ -12,10 +12,12 @@ from pages.components.compare import compare
 from pages.components.distortion import pick_distortion
 from pages.components.image_picker import pick_image
 from pages.components.jobs import progress_bar
+from pages.components.link import linked, one_of
 from pages.components.model_picker import model_when_ready, pick_model
 from pages.components.pictures import picture
-from pages.components.state import REGION, URL
+from pages.components.state import REGION, VIEW
 
+VIEWS = {"compare": "Before and after", "map": "Similarity map"}
 REGIONS = {"sector": "Sector only", "frame": "Whole frame"}
 
 
@@ -46,14 +48,17 @@ if picked:
 
     pictures, figures = st.columns([3, 2])
     with pictures:
-        show_map = st.segmented_control(
+        view_shown = linked(
+            st.segmented_control,
             "Show",
-            ["Before and after", "Similarity map"],
-            default="Before and after",
+            list(VIEWS),
+            key=VIEW,
+            default="compare",
+            parse=one_of(list(VIEWS)),
+            format_func=VIEWS.get,
             required=True,
-            key="corruption_view",
         )
-        if show_map == "Similarity map":
+        if view_shown == "map":
             values = cache.similarity_map(sha256, source, view.image, distortion)
             picture(
                 imgify(values, vmin=0.0, vmax=1.0),
@@ -61,7 +66,7 @@ if picked:
                 caption="Wang's SSIM at each pixel: yellow is unchanged, blue is lost.",
             )
         else:
-            compare(source.image, view.image, "before", "after", key="compare")
+            compare(source.gray, view.image, "before", "after", key="compare")
         st.download_button(
             "Download the distorted image",
             encode_png(view.image),
@@ -70,13 +75,14 @@ if picked:
             icon=":material/download:",
         )
     with figures:
-        region = st.segmented_control(
+        region = linked(
+            st.segmented_control,
             "Similarity in",
             list(REGIONS),
-            format_func=REGIONS.get,
-            default="sector",
             key=REGION,
-            bind=URL,
+            default="sector",
+            parse=one_of(list(REGIONS)),
+            format_func=REGIONS.get,
             required=True,
         )
         region = region if region in REGIONS else "sector"

@@ -11,12 +11,13 @@ from core.explain.rendering import COLOUR_MAPS, overlay
 from core.images import encode_png
 from pages.components.image_picker import pick_image
 from pages.components.jobs import progress_bar
+from pages.components.link import linked, number_in, one_of, some_of
 from pages.components.model_picker import model_when_ready, pick_model
 from pages.components.pictures import picture, to_display
-from pages.components.state import COLOUR_MAP, OPACITY, TARGET, URL
+from pages.components.state import COLOUR_MAP, OPACITY, TARGET
 from pages.components.state import METHODS as METHODS_KEY
 
-PREDICTED = "predicted class"
+PREDICTED = "predicted"
 COLUMNS = 3
 
 
@@ -40,25 +41,45 @@ with st.container(border=True):
 if picked:
     ordered = sorted(METHODS, key=lambda name: METHODS[name].order)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        target_name = st.segmented_control(
-            "Evidence for", [PREDICTED, *card.classes], default=PREDICTED, key=TARGET, bind=URL, required=True
+        targets = [PREDICTED, *card.classes]
+        target_name = linked(
+            st.segmented_control,
+            "Evidence for",
+            targets,
+            key=TARGET,
+            default=PREDICTED,
+            parse=one_of(targets),
+            format_func=lambda name: "predicted class" if name == PREDICTED else name,
+            required=True,
         )
-        chosen = st.pills(
+        chosen = linked(
+            st.pills,
             "Methods",
             ordered,
+            key=METHODS_KEY,
+            default=ordered,
+            parse=some_of(ordered),
             format_func=lambda name: get_method(name).title,
             selection_mode="multi",
-            default=ordered,
-            key=METHODS_KEY,
-            bind=URL,
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        opacity = st.slider("Opacity of the map", 0.0, 1.0, 0.5, 0.05, key=OPACITY, bind=URL)
-        colour_map = st.selectbox(
+        opacity = linked(
+            st.slider,
+            "Opacity of the map",
+            0.0,
+            1.0,
+            key=OPACITY,
+            default=0.5,
+            parse=number_in(0.0, 1.0),
+            step=0.05,
+        )
+        colour_map = linked(
+            st.selectbox,
             "Colours",
             list(COLOUR_MAPS),
             key=COLOUR_MAP,
-            bind=URL,
+            default=next(iter(COLOUR_MAPS)),
+            parse=one_of(list(COLOUR_MAPS)),
             help="Maps that have a sign are drawn in blue (against) and red (for) instead.",
         )
     colour_map = colour_map if colour_map in COLOUR_MAPS else next(iter(COLOUR_MAPS))

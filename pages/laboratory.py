@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import cache
-from core.corruption import get_corruption
+from core.corruption import get as get_corruption
 from core.explain import get_method
 from core.explain.rendering import overlay
 from core.figures import image_sweep_figure, probability_bars

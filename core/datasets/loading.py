@@ -11,6 +11,7 @@ import pandas as pd
 
 from core.datasets.table import Table
 from core.errors import DatasetError
+from core.library import PHANTOM_SIDE, phantom_id
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 NAMES_SHOWN = 5
@@ -98,6 +99,7 @@ class PhantomFolder(Layout):
                 "label": manifest["plane"],
                 "patient": [f"phantom {path.stem}" for path in paths],
                 "split": "",
+                "image_id": [_phantom_id(row) for row in manifest.to_dict("records")],
             }
         )[present].reset_index(drop=True)
         return Table(rows, self.name, simulated=True, problems=problems)
@@ -162,22 +164,24 @@ class FolderPerClass(Layout):
         return any(_images(child) for child in folder.iterdir() if child.is_dir())
 
     def read(self, folder: Path, head_label: str) -> Table:
-        rows = []
-        problems = []
+        parts, problems, simulated = [], [], []
         for child in sorted(path for path in folder.iterdir() if path.is_dir()):
             images = _images(child)
             if not images:
                 problems.append(f"The class folder {child.name!r} holds no image and was left out.")
-            for path in images:
-                inside = path.relative_to(child).parts
-                patient = inside[0] if len(inside) > 1 else path.stem
-                rows.append((str(path), child.name, f"{child.name} {patient}", ""))
-        simulated = all(
-            PhantomFolder().recognises(child) for child in folder.iterdir() if child.is_dir() and _images(child)
-        )
-        return Table(
-            pd.DataFrame(rows, columns=["path", "label", "patient", "split"]), self.name, simulated, tuple(problems)
-        )
+                continue
+            simulated.append(PhantomFolder().recognises(child))
+            if simulated[-1]:
+                table = PhantomFolder().read(child, head_label)
+                problems += table.problems
+                rows = table.frame
+            else:
+                rows = pd.DataFrame({"path": map(str, images), "patient": [_patient(path, child) for path in images]})
+            parts.append(rows.assign(label=child.name, patient=f"{child.name} " + rows["patient"], split=""))
+        rows = pd.concat(parts, ignore_index=True)
+        if "image_id" in rows:
+            rows["image_id"] = rows["image_id"].fillna("")
+        return Table(rows, self.name, all(simulated), tuple(problems))
 
 
 @register
@@ -201,6 +205,17 @@ def _images(folder: Path) -> list[Path]:
     if PhantomFolder().recognises(folder):
         return PhantomFolder().read(folder, "").paths
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def _patient(path: Path, class_folder: Path) -> str:
+    inside = path.relative_to(class_folder).parts
+    return inside[0] if len(inside) > 1 else path.stem
+
+
+def _phantom_id(row: dict[str, str]) -> str:
+    """The id that simulates a frame again; empty for screens and sizes that the id does not describe."""
+    plain = row.get("scanner") == "" and row.get("rows") == row.get("columns") == str(PHANTOM_SIDE)
+    return phantom_id(row["plane"], row["settings"], int(row["seed"])) if plain else ""
 
 
 def _header(path: Path, delimiter: str) -> list[str]:

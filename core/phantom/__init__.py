@@ -1,7 +1,7 @@
 """Simulated frames of fetal standard planes: parametric anatomy, a model of the scanner, and its screen."""
 
 from core.phantom.anatomy import LABELS
-from core.phantom.folder import frame_seed, write_folder
+from core.phantom.folder import frame_seed, write_folder, write_samples
 from core.phantom.generator import Phantom, generate
 from core.phantom.overlay import SCANNERS, RawScreen, raw_screen
 from core.phantom.planes import PLANES, Plane
@@ -20,4 +20,5 @@ __all__ = [
     "generate",
     "raw_screen",
     "write_folder",
+    "write_samples",
 ]

@@ -56,9 +56,9 @@ class FieldOfView:
         distance = self.start(angle) + depth
         return np.sin(angle) * distance, np.cos(angle) * distance - self.radius
 
-    def holds(self, x, y):
-        """Which points lie in the insonified region and in the window."""
-        angle, depth = self.to_beam(x, y)
+    def holds(self, x, y, beam=None):
+        """Which points lie in the insonified region and in the window; `beam` is `to_beam` of them if known."""
+        angle, depth = self.to_beam(x, y) if beam is None else beam
         in_window = (x >= self.left) & (x <= self.left + self.width) & (y >= self.top) & (y <= self.top + self.height)
         in_fan = (angle >= self.first_angle) & (angle <= self.last_angle) & (depth >= self.near) & (depth <= self.far)
         return in_fan & in_window
@@ -142,9 +142,8 @@ class PolarGrid:
         """Distance between neighbouring beams at every depth (R,), mm."""
         return np.maximum(self.field.radius + self.depths, 1.0) * self.angle_step
 
-    def indices(self, x, y):
-        """Fractional row and column of points given in mm."""
-        angle, depth = self.field.to_beam(x, y)
+    def indices(self, angle, depth):
+        """Fractional row and column of points given by their beam's angle and depth."""
         return (depth - self.depths[0]) / self.depth_step, (angle - self.angles[0]) / self.angle_step
 
     def sample(self, maps: np.ndarray) -> np.ndarray:
@@ -287,7 +286,7 @@ def splat_reflectors(
     -------
     (R, B) float32.
     """
-    rows, columns = grid.indices(points[:, 0], points[:, 1])
+    rows, columns = grid.indices(*grid.field.to_beam(points[:, 0], points[:, 1]))
     height, width = grid.shape
     row, column = np.floor(rows).astype(int), np.floor(columns).astype(int)
     fits = (row >= 0) & (row < height - 1) & (column >= 0) & (column < width - 1)
@@ -317,9 +316,12 @@ def accumulated_loss(attenuation: np.ndarray, grid: PolarGrid, blur_beams: float
     return np.clip(loss, *limits)
 
 
-def log_compress(amplitude: np.ndarray, dynamic_range: float, reference: float) -> np.ndarray:
-    """Amplitudes to [0, 1]: `dynamic_range` dB from black to white, amplitude 1 shown at `reference`."""
-    level = np.log10(np.maximum(amplitude, 1e-7)) * np.float32(20 / dynamic_range) + np.float32(reference)
+def log_compress(
+    amplitude: np.ndarray, dynamic_range: float, reference: float = 1.0, shown_at: float = 0.5
+) -> np.ndarray:
+    """Amplitudes to [0, 1]: `dynamic_range` dB from black to white, the amplitude `reference` shown at `shown_at`."""
+    relative = np.maximum(amplitude / np.float32(max(reference, 1e-9)), 1e-7)
+    level = np.log10(relative) * np.float32(20 / dynamic_range) + np.float32(shown_at)
     return np.clip(level, 0, 1)
 
 
@@ -331,11 +333,12 @@ def scan_convert(polar: np.ndarray, grid: PolarGrid, shape: tuple[int, int]) -> 
     picture (H, W) float32 with 0 outside the sector, and the sector (H, W) bool.
     """
     x, y = grid.field.pixel_positions(shape)
-    rows, columns = grid.indices(x, y)
+    beam = grid.field.to_beam(x, y)
+    rows, columns = grid.indices(*beam)
     picture = cv2.remap(
         polar, columns.astype(np.float32), rows.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    sector = grid.field.holds(x, y)
+    sector = grid.field.holds(x, y, beam)
     return picture * sector, sector
 
 

@@ -53,7 +53,7 @@ class Reflector:
 
     `strength` is the level in dB at a right angle; `floor` the share of amplitude left when the beam runs along it;
     `exponent` how fast it falls in between; `roughness` the deviation in dB along it; `gain` an optional factor per
-    point (gaps are 0).
+    point (gaps are 0); `thickness` in mm spreads the echo over a layer, as in bone.
     """
 
     points: np.ndarray
@@ -63,6 +63,7 @@ class Reflector:
     floor: float = 0.1
     roughness: float = 2.0
     gain: np.ndarray | None = None
+    thickness: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ declare_structures(
 declare_ranges(
     {
         "head.cephalic_index": {"train": (0.75, 0.90), "unseen": (0.70, 0.745)},
-        "head.skull_thickness": {"train": (0.024, 0.046), "unseen": (0.047, 0.058)},
+        "head.skull_thickness": {"train": (0.016, 0.042), "unseen": (0.043, 0.055)},
         "head.choroid_length": {"train": (0.80, 1.15), "unseen": (0.62, 0.79)},
     }
 )
@@ -40,12 +40,14 @@ class _Head:
         self.b = bpd / 2
         self.a = self.b / draw.setting("head.cephalic_index")
         self.early = bpd < EARLY_LIMIT_MM
-        self.skull = max(bpd * draw.setting("head.skull_thickness"), 0.7)
+        self.skull = max(bpd * draw.setting("head.skull_thickness"), 0.6)
         self.scalp = bpd * draw.uniform("head.scalp_thickness", 0.015, 0.05 if not self.early else 0.07)
         low, high = (-15.0, -4.0) if self.early else (-21.0, -8.0)
         self.brain = draw.uniform("head.brain_echo", low, high)
         self.contour = self._contour()
-        uneven = np.interp(np.linspace(0, 9, len(self.contour)), np.arange(10), draw.normals("head.skull_uneven", 10, 0.22))
+        uneven = np.interp(
+            np.linspace(0, 9, len(self.contour)), np.arange(10), draw.normals("head.skull_uneven", 10, 0.22)
+        )
         self.inner = curves.offset(self.contour, -self.skull * np.exp(uneven * np.hanning(len(uneven)) ** 0.2))
 
     def _contour(self) -> np.ndarray:
@@ -55,8 +57,8 @@ class _Head:
         square = draw.uniform("head.squareness", -0.03, 0.06)
         x = self.a * np.cos(phase)
         y = self.b * np.sin(phase) * (1 + egg * np.cos(phase)) * (1 + square * np.sin(2 * phase) ** 2)
-        lumps = draw.normals("head.lumps", 12)
-        amount = draw.uniform("head.lumpiness", 0.004, 0.018 if self.early else 0.013)
+        lumps = draw.normals("head.lumps", 24)
+        amount = draw.uniform("head.lumpiness", 0.002, 0.013 if self.early else 0.008)
         return curves.lumpy(np.stack([x, y], axis=1), lumps, amount)
 
     def at(self, points) -> np.ndarray:
@@ -89,9 +91,11 @@ def _envelope(head: _Head) -> list[Shape | Reflector]:
     draw = head.draw
     outer = curves.offset(head.contour, head.scalp)
     scalp_echo = draw.uniform("head.scalp_echo", -12, 0)
-    bone_echo = draw.uniform("head.bone_echo", -6, 6)
+    bone_echo = draw.uniform("head.bone_echo", -10, 4)
     loss = draw.uniform("head.bone_loss", 0.8, 3.0) * (0.8 if head.early else 1.0) * 2.0 / max(head.skull, 1.0)
-    tissue = Tissue(head.brain, 0.01, draw.uniform("head.brain_patches", 1.5, 4.5), draw.uniform("head.brain_layers", 0.3, 3.0))
+    tissue = Tissue(
+        head.brain, 0.01, draw.uniform("head.brain_patches", 1.5, 4.5), draw.uniform("head.brain_layers", 0.3, 3.0)
+    )
     return [
         Shape("scalp", outer, Tissue(scalp_echo, 0.02, 1.5), 0.3),
         Reflector(outer, draw.uniform("head.skin_strength", -8, 4), closed=True, exponent=5, floor=0.08),
@@ -106,22 +110,27 @@ def _bone_surfaces(head: _Head) -> list[Shape | Reflector]:
     strength = draw.uniform("head.bone_strength", 13, 27)
     at = np.linspace(0, 1, 240)
     gain = np.ones_like(at)
-    gaps = draw.integer("head.gaps", 0, 4)
+    gaps = draw.integer("head.gaps", 0, 7)
     centres = draw.uniforms("head.gap_places", gaps, 0, 1)
-    widths = draw.uniforms("head.gap_widths", gaps, 0.006, 0.035)
+    widths = draw.uniforms("head.gap_widths", gaps, 0.005, 0.04)
     depths = draw.uniforms("head.gap_depths", gaps, 0.3, 0.95)
     for centre, width, depth in zip(centres, widths, depths, strict=True):
         distance = np.abs((at - centre + 0.5) % 1 - 0.5)
         gain *= 1 - depth * np.exp(-((distance / width) ** 4))
-    waves = draw.normals("head.bone_waves", 12, 0.24)
-    for order, (cosine, sine) in enumerate(waves.reshape(6, 2), start=1):
+    waves = draw.normals("head.bone_waves", 24, 0.20)
+    for order, (cosine, sine) in enumerate(waves.reshape(12, 2), start=1):
         gain *= np.exp(cosine * np.cos(2 * np.pi * order * at) + sine * np.sin(2 * np.pi * order * at))
     exponent = draw.uniform("head.bone_exponent", 1.5, 6.0)
-    floor = draw.uniform("head.bone_floor", 0.03, 0.25)
-    faces = {"outer": (-0.15 * head.skull, 0.0), "middle": (-0.5 * head.skull, 1.0), "inner": (-0.85 * head.skull, -2)}
+    floor = draw.uniform("head.bone_floor", 0.02, 0.20)
+    rough = draw.uniform("head.bone_roughness", 1.5, 5.0)
+    layer = head.skull * draw.uniform("head.bone_layer", 0.5, 0.9)
+    middle = curves.offset(head.contour, -0.5 * head.skull)
+    outer = curves.offset(head.contour, -0.2 * head.skull)
     return [
-        Reflector(curves.offset(head.contour, inset), strength + more, True, exponent, floor, 1.8, gain)
-        for inset, more in faces.values()
+        Reflector(middle, strength, True, exponent, floor, rough, gain, layer),
+        Reflector(
+            outer, strength + draw.uniform("head.outer_face", -8, 0), True, exponent + 1, 0.5 * floor, rough, gain
+        ),
     ]
 
 
@@ -143,24 +152,29 @@ def _early_brain(head: _Head) -> list[Shape | Reflector]:
     """Ten to fifteen weeks: thin mantle, large ventricles, choroid plexuses that fill them, a complete falx."""
     draw = head.draw
     items: list[Shape | Reflector] = []
-    fluid = Tissue(draw.uniform("head.ventricle_echo", -38, -20), -0.06, 1.0)
-    plexus = Tissue(draw.uniform("head.choroid_echo", -4, 5), 0.02, draw.uniform("head.choroid_patches", 1.5, 3.5))
+    fluid = Tissue(draw.uniform("head.ventricle_echo", -40, -20), -0.06, 2.5)
+    plexus = Tissue(draw.uniform("head.choroid_echo", -4, 7), 0.02, draw.uniform("head.choroid_patches", 2.0, 6.0))
     length = draw.setting("head.choroid_length")
     breadth = draw.uniform("head.choroid_breadth", 0.36, 0.62)
     centre = draw.uniform("head.choroid_centre", 0.02, 0.22)
     mantle = draw.uniform("head.mantle", 0.04, 0.16)
+    soft = draw.uniform("head.choroid_softness", 0.006, 0.028)
     for side, sign in (("left", -1.0), ("right", 1.0)):
         shift = draw.uniforms(f"head.{side}_shift", 4, -0.05, 0.05)
         middle = 0.47 + shift[0] * 0.5
         half = 0.42 - mantle + shift[1] * 0.4
         room = head.blob(f"{side}_ventricle", (0.03 + shift[2], sign * middle), (0.80 - mantle, half), 0.05)
-        items.append(Shape("ventricle", _within(room, head.inner, 0.03 * head.bpd), fluid, 0.03 * head.bpd))
+        items.append(Shape("ventricle", curves.within(room, head.inner, 0.03 * head.bpd), fluid, 0.03 * head.bpd))
         tilt = sign * draw.uniform(f"head.{side}_tilt", -0.05, 0.28)
         body = _butterfly_wing(head, side, (centre + shift[3], sign * middle), length, breadth * 0.5, tilt)
-        items.append(Shape("choroid plexus", _within(body, head.inner, 0.02 * head.bpd), plexus, 0.025 * head.bpd))
+        items.append(Shape("choroid plexus", curves.within(body, head.inner, 0.02 * head.bpd), plexus, soft * head.bpd))
         items += _speckles(head, side, body, 9)
         rim = draw.uniform(f"head.{side}_rim", -14, 4)
-        items.append(Reflector(_within(room, head.inner, 0.03 * head.bpd), rim, closed=True, exponent=4, floor=0.15, roughness=5))
+        items.append(
+            Reflector(
+                curves.within(room, head.inner, 0.03 * head.bpd), rim, closed=True, exponent=4, floor=0.15, roughness=5
+            )
+        )
     if draw.chance("head.shows_thalami", 0.4):
         items += _thalami(head, (0.10, 0.42), 0.30, head.brain + 3)
     items += _clumps(head, draw.integer("head.clumps", 0, 10))
@@ -170,9 +184,12 @@ def _early_brain(head: _Head) -> list[Shape | Reflector]:
     pieces = [(-0.93, min(cut, 0.9) if draw.chance("head.midline_short", 0.5) else 0.92, 0.0)]
     if draw.chance("head.midline_broken", 0.5):
         first, last = sorted(draw.uniforms("head.midline_gap", 2, -0.6, 0.6))
-        pieces = [(-0.93, first, 0.0), (last, max(pieces[0][1], last + 0.1), draw.uniform("head.midline_step", -0.03, 0.03))]
+        pieces = [
+            (-0.93, first, 0.0),
+            (last, max(pieces[0][1], last + 0.1), draw.uniform("head.midline_step", -0.03, 0.03)),
+        ]
     items += _midline(head, pieces, draw.uniform("head.midline_echo", -5, 5), strength, bow)
-    return items + _dashes(head, draw.integer("head.dashes", 0, 6), -14, 2)
+    return items + _dashes(head, draw.integer("head.dashes", 0, 6), -14, 2) + _flecks(head)
 
 
 def _butterfly_wing(head: _Head, side: str, centre, length: float, half: float, tilt: float) -> np.ndarray:
@@ -184,31 +201,19 @@ def _butterfly_wing(head: _Head, side: str, centre, length: float, half: float, 
     return curves.lumpy(head.at(outline), head.draw.normals(f"head.{side}_wing", 20), 0.085)
 
 
-def _within(points: np.ndarray, outline: np.ndarray, margin: float) -> np.ndarray:
-    """Pull points that lie outside an outline (or nearer than `margin`) back towards its middle."""
-    centre = outline.mean(axis=0)
-    offsets, limits = points - centre, outline - centre
-    angles = np.arctan2(limits[:, 1], limits[:, 0])
-    order = np.argsort(angles)
-    reach = np.hypot(*limits[order].T) - margin
-    allowed = np.interp(np.arctan2(offsets[:, 1], offsets[:, 0]), angles[order], reach, period=2 * np.pi)
-    length = np.maximum(np.hypot(*offsets.T), 1e-9)
-    return centre + offsets * np.minimum(1, allowed / length)[:, None]
-
-
 def _speckles(head: _Head, name: str, outline: np.ndarray, most: int) -> list[Shape | Reflector]:
     """Small darker and lighter spots inside an outline, as in a plexus."""
     draw = head.draw
     count = draw.integer(f"head.{name}_spots", 0, most)
     places = draw.uniforms(f"head.{name}_spot_places", 2 * count, 0.1, 0.9).reshape(-1, 2)
-    levels = draw.uniforms(f"head.{name}_spot_levels", count, -16, 4)
+    levels = draw.uniforms(f"head.{name}_spot_levels", count, -18, 9)
     low, high = outline.min(axis=0), outline.max(axis=0)
     spots = []
     for place, level in zip(places, levels, strict=True):
         centre = low + (high - low) * place
         if curves.inside(centre[None], outline)[0]:
             dot = curves.ellipse(centre, (0.03 * head.bpd, 0.02 * head.bpd), count=16)
-            spots.append(Shape("choroid plexus", dot, Tissue(level, 0, 1), 0.02 * head.bpd))
+            spots.append(Shape("choroid plexus", dot, Tissue(level, 0, 1), 0.008 * head.bpd))
     return spots
 
 
@@ -217,12 +222,12 @@ def _clumps(head: _Head, count: int) -> list[Shape | Reflector]:
     draw = head.draw
     places = draw.uniforms("head.clump_places", 2 * count, -0.65, 0.65).reshape(-1, 2)
     sizes = draw.uniforms("head.clump_sizes", 2 * count, 0.06, 0.20).reshape(-1, 2)
-    levels = draw.uniforms("head.clump_levels", count, -12, 12)
+    levels = draw.uniforms("head.clump_levels", count, -14, 14)
     items = []
     for k, (place, size, level) in enumerate(zip(places, sizes, levels, strict=True)):
         outline = head.blob(f"clump_{k}", place, size, 0.16, count=28)
         echo = np.clip(head.brain + level, -30, 6)
-        items.append(Shape("brain", outline, Tissue(float(echo), 0.01, 2.5), 0.025 * head.bpd))
+        items.append(Shape("brain", outline, Tissue(float(echo), 0.01, 2.5), 0.012 * head.bpd))
     return items
 
 
@@ -255,6 +260,31 @@ def _dashes(head: _Head, count: int, low: float, high: float) -> list[Shape | Re
     return items
 
 
+def _flecks(head: _Head) -> list[Shape | Reflector]:
+    """Small bright irregular echoes, densest about the midline: membranes and vessels between the lobes."""
+    draw = head.draw
+    count = draw.integer("head.flecks", 0, 46)
+    spread = draw.uniform("head.fleck_spread", 0.10, 0.34)
+    x = draw.uniforms("head.fleck_x", count, -0.62, 0.68)
+    y = draw.normals("head.fleck_y", count, spread)
+    lengths = draw.uniforms("head.fleck_lengths", count, 0.02, 0.16)
+    turns = draw.normals("head.fleck_turns", count, 0.45)
+    levels = draw.uniforms("head.fleck_levels", count, -10, 9)
+    bends = draw.normals("head.fleck_bends", count, 0.25)
+    items: list[Shape | Reflector] = []
+    for place, length, turn, level, bend in zip(np.stack([x, y], 1), lengths, turns, levels, bends, strict=True):
+        line = curves.open_spline([[-length / 2, 0.0], [0.0, bend * length], [length / 2, 0.0]], 3)
+        items.append(Reflector(head.at(curves.rotate(line, turn) + place), level, exponent=2.5, floor=0.3, roughness=5))
+    lumps = draw.integer("head.lumps_inside", 0, 8)
+    spots = np.stack([draw.uniforms("head.lump_x", lumps, -0.6, 0.65), draw.normals("head.lump_y", lumps, spread)], 1)
+    sizes = draw.uniforms("head.lump_sizes", 2 * lumps, 0.04, 0.16).reshape(-1, 2)
+    lifts = draw.uniforms("head.lump_lifts", lumps, -6, 9)
+    for k, (spot, size, lift) in enumerate(zip(spots, sizes, lifts, strict=True)):
+        outline = head.blob(f"lump_{k}", spot, size * (1.0, 0.8), 0.16, count=28)
+        items.append(Shape("brain", outline, Tissue(head.brain + lift, 0.01, 2.5), 0.015 * head.bpd))
+    return items
+
+
 def _late_brain(head: _Head) -> list[Shape | Reflector]:
     """Sixteen weeks and later: dark brain, cavum, thalami, one clear ventricle with its plexus in the far half."""
     draw = head.draw
@@ -273,7 +303,8 @@ def _late_brain(head: _Head) -> list[Shape | Reflector]:
     items += _frontal_horns(head, far) + _insula(head, far)
     items += _sulci(head)
     items += _late_midline(head)
-    return items + _dashes(head, draw.integer("head.dashes", 3, 18), -16, 3)
+    items += _dashes(head, draw.integer("head.dashes", 3, 18), -16, 3)
+    return items + _flecks(head)
 
 
 def _near_haze(head: _Head) -> list[Shape | Reflector]:
@@ -283,7 +314,7 @@ def _near_haze(head: _Head) -> list[Shape | Reflector]:
     if lift < 1.5:
         return []
     shift = -head.down * head.b * draw.uniform("head.near_haze_shift", 0.35, 0.75)
-    veil = _within(head.inner * 0.8 + shift, head.inner, 0.04 * head.bpd)
+    veil = curves.within(head.inner * 0.8 + shift, head.inner, 0.04 * head.bpd)
     return [Shape("brain", veil, Tissue(head.brain + lift, 0.01, 1.6), 0.16 * head.bpd)]
 
 
@@ -399,7 +430,7 @@ def _cerebellum(head: _Head) -> list[Shape | Reflector]:
     place = draw.uniform("head.cerebellum_place", 0.52, 0.62)
     cistern = head.blob("cistern", (place + 0.16, 0.0), (0.16, 0.46), 0.04)
     items: list[Shape | Reflector] = [
-        Shape("ventricle", _within(cistern, head.inner, 0.02 * head.bpd), Tissue(-30, -0.05, 1), 0.015 * head.bpd)
+        Shape("ventricle", curves.within(cistern, head.inner, 0.02 * head.bpd), Tissue(-30, -0.05, 1), 0.015 * head.bpd)
     ]
     rim = draw.uniform("head.cerebellum_rim", -6, 6)
     for side, sign in (("left", -1.0), ("right", 1.0)):

@@ -72,11 +72,14 @@ class Canvas:
         covered = mask > 127
         self.labels[area][covered] = LABELS[shape.structure]
         self._depth[area][covered] = self._painted
-        if blur > 0.4:
-            mask = cv2.GaussianBlur(mask, (0, 0), blur)
-        share = mask.astype(np.float32)[..., None] / 255
         part = self.tissue[area]
-        part += share * (_channels(shape.tissue) - part)
+        if blur <= 0.4:
+            part[covered] = _channels(shape.tissue)
+            return
+        mask = _soften(mask, blur)
+        change = _channels(shape.tissue) - part
+        change *= mask.astype(np.float32)[..., None] * np.float32(1 / 255)
+        part += change
 
     def thicken(self, thickness: float, drift: np.ndarray) -> None:
         """The slice that a probe sees has a thickness: edges that slant through it are smeared.
@@ -87,16 +90,14 @@ class Canvas:
         coarse = cv2.resize(self.tissue[..., 0], half, interpolation=cv2.INTER_AREA)
         coarse = cv2.GaussianBlur(coarse, (0, 0), max(0.5 * thickness * self.shape[0], 0.3))
         smeared = cv2.resize(coarse, self.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        share = np.clip(0.32 + 0.35 * drift, 0.0, 0.9)
+        share = np.clip(0.22 + 0.35 * drift, 0.0, 0.85)
         self.tissue[..., 0] += share * (smeared - self.tissue[..., 0])
 
     def roughen(self, patches: np.ndarray, layers: np.ndarray) -> None:
         """Make tissue uneven: noise maps (H, W) of deviation 1, scaled by each tissue's own amounts."""
         self.tissue[..., 0] += self.tissue[..., 2] * patches + self.tissue[..., 3] * layers
 
-    def reflections(
-        self, grid: PolarGrid, beam: Beam, generator: np.random.Generator, drift: np.ndarray
-    ) -> np.ndarray:
+    def reflections(self, grid: PolarGrid, beam: Beam, generator: np.random.Generator, drift: np.ndarray) -> np.ndarray:
         """Coherent echoes (R, B) of every reflector that nothing painted later covers.
 
         `drift` (H, W) in dB lets neighbouring reflectors fade and shine together.
@@ -115,6 +116,10 @@ class Canvas:
             facing = np.abs(across[:, 0] * np.sin(angle) + across[:, 1] * np.cos(angle))
             mirror = reflector.floor + (1 - reflector.floor) * facing**reflector.exponent
             column, row = np.rint(self.to_pixels(place)).astype(int).T
+            if reflector.thickness > 0:
+                aside = generator.uniform(-0.5, 0.5, len(place)) * reflector.thickness
+                place = place + across * aside[:, None]
+                mirror = mirror * np.sqrt(1 + (reflector.thickness / beam.axial) ** 2)
             level = reflector.strength + reflector.roughness * rough + drift[row, column]
             points.append(place)
             amplitudes.append(gain * mirror * 10 ** (level / 20))
@@ -128,6 +133,13 @@ class Canvas:
         inside = ((pixels >= 0) & (pixels < (self.shape[1], self.shape[0]))).all(axis=1)
         column, row = np.where(inside[:, None], pixels, 0).astype(int).T
         return inside & (self._depth[row, column] <= order)
+
+
+def _soften(mask: np.ndarray, deviation: float) -> np.ndarray:
+    if deviation < 2:
+        return cv2.GaussianBlur(mask, (0, 0), deviation)
+    side = 2 * round(deviation * 1.22) + 1  # two boxes of this side have the deviation and cost much less
+    return cv2.blur(cv2.blur(mask, (side, side)), (side, side))
 
 
 def _channels(tissue: Tissue) -> np.ndarray:

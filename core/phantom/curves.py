@@ -58,6 +58,11 @@ def rotate(points: np.ndarray, angle: float, about=(0.0, 0.0)) -> np.ndarray:
     return (np.asarray(points, float) - about) @ np.array([[cosine, sine], [-sine, cosine]]) + about
 
 
+def shift(points, x: float, y: float) -> np.ndarray:
+    """Points moved by (x, y)."""
+    return np.asarray(points, float) + np.array([x, y], float)
+
+
 def tangents(points: np.ndarray, closed: bool) -> np.ndarray:
     """Unit tangents (N, 2)."""
     if closed:
@@ -96,7 +101,7 @@ def limb(points: np.ndarray, widths) -> np.ndarray:
     arc = np.linspace(0, np.pi, 7)[1:-1]
 
     def cap(centre, start):
-        return centre + np.stack([rotate(start - centre, -angle) for angle in arc])
+        return centre + np.stack([rotate(start - centre, angle) for angle in arc])
 
     return np.concatenate([sides[:half], cap(points[-1], sides[half - 1]), sides[half:], cap(points[0], sides[-1])])
 
@@ -119,3 +124,15 @@ def inside(points: np.ndarray, outline: np.ndarray) -> np.ndarray:
     rise = np.where(y1 == y0, 1e-12, y1 - y0)
     crosses = ((y0 > y) != (y1 > y)) & (x < (x1 - x0) * (y - y0) / rise + x0)
     return crosses.sum(axis=1) % 2 == 1
+
+
+def within(points: np.ndarray, outline: np.ndarray, margin: float) -> np.ndarray:
+    """Pull points that lie outside a star-shaped outline (or nearer to it than `margin`) back towards its middle."""
+    centre = outline.mean(axis=0)
+    offsets, limits = points - centre, outline - centre
+    angles = np.arctan2(limits[:, 1], limits[:, 0])
+    order = np.argsort(angles)
+    reach = np.hypot(*limits[order].T) - margin
+    allowed = np.interp(np.arctan2(offsets[:, 1], offsets[:, 0]), angles[order], reach, period=2 * np.pi)
+    length = np.maximum(np.hypot(*offsets.T), 1e-9)
+    return centre + offsets * np.minimum(1, allowed / length)[:, None]

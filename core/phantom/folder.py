@@ -10,12 +10,28 @@ import cv2
 import numpy as np
 
 from core.errors import DatasetError, ParameterError
-from core.phantom.generator import generate
-from core.phantom.overlay import raw_screen
+from core.phantom.generator import Phantom, generate
+from core.phantom.overlay import RawScreen, raw_screen
 from core.phantom.planes import find_plane
 
 MANIFEST = "manifest.csv"
-COLUMNS = ("file", "plane", "seed", "settings", "scanner", "drawn", "overlay", "tint", "pixel_size_mm", "rows", "columns")
+COLUMNS = (
+    "file",
+    "plane",
+    "seed",
+    "settings",
+    "scanner",
+    "drawn",
+    "overlay",
+    "tint",
+    "pixel_size_mm",
+    "rows",
+    "columns",
+)
+
+
+SAMPLES: dict[str, tuple[tuple[str, int], ...]] = {}
+"""Plane -> (scanner, seed) of the screens in `sample_images/`, chosen by eye."""
 
 
 def frame_seed(seed: int, index: int) -> int:
@@ -108,28 +124,35 @@ def _write_manifest(folder: Path, rows: dict[str, dict[str, str]]) -> None:
     draft.replace(folder / MANIFEST)
 
 
-def _write_frame(folder: Path, file: str, plane: str, seed: int, size, raw, masks: bool, settings: str) -> dict[str, str]:
+def _write_frame(
+    folder: Path, file: str, plane: str, seed: int, size, raw: str | None, masks: bool, settings: str
+) -> dict[str, str]:
     stem = file.removesuffix(".png")
     if raw is None:
-        phantom = generate(plane, seed, size=size, settings=settings)
-        pixels, labels, overlay, tint = phantom.image, phantom.labels, "", ""
+        screen, phantom = None, generate(plane, seed, size=size, settings=settings)
+        pixels, labels = phantom.image, phantom.labels
     else:
         screen = raw_screen(plane, seed, scanner=raw, settings=settings)
         phantom, pixels, labels = screen.phantom, screen.pixels, screen.labels
-        overlay, tint = ";".join(screen.drawn), str(screen.parameters["screen.tint"])
         _save(folder / f"{stem}_clean.png", screen.clean)
     _save(folder / file, pixels)
     if masks:
         _save(folder / f"{stem}_mask.png", labels)
+    return _row(file, phantom, screen)
+
+
+def _row(file: str, phantom: Phantom, screen: RawScreen | None) -> dict[str, str]:
+    """A manifest's row."""
+    pixels = phantom.image if screen is None else screen.pixels
     return {
         "file": file,
-        "plane": plane,
-        "seed": str(seed),
-        "settings": settings,
-        "scanner": raw or "",
+        "plane": phantom.plane,
+        "seed": str(phantom.seed),
+        "settings": phantom.settings,
+        "scanner": "" if screen is None else screen.scanner,
         "drawn": ";".join(phantom.structures),
-        "overlay": overlay,
-        "tint": tint,
+        "overlay": "" if screen is None else ";".join(screen.drawn),
+        "tint": "" if screen is None else str(screen.parameters["screen.tint"]),
         "pixel_size_mm": f"{phantom.pixel_size_mm:.5f}",
         "rows": str(pixels.shape[0]),
         "columns": str(pixels.shape[1]),
@@ -137,7 +160,31 @@ def _write_frame(folder: Path, file: str, plane: str, seed: int, size, raw, mask
 
 
 def _save(path: Path, pixels: np.ndarray) -> None:
-    written, code = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+    pixels = pixels[..., ::-1] if pixels.ndim == 3 else pixels
+    written, code = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not written:
         raise DatasetError(f"{path} could not be encoded as PNG; report this.")
     path.write_bytes(code.tobytes())
+
+
+def write_samples(out: Path | str = "sample_images") -> list[Path]:
+    """Write the raw screens that ship with the project, and their manifest.
+
+    Made by ``python -c "from core.phantom import write_samples; write_samples('sample_images')"``, which replaces
+    what is there.
+
+    Returns
+    -------
+    Paths of the screens, `bpd_000000.png` ...
+    """
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, paths = read_manifest(folder), []
+    for plane, screens in SAMPLES.items():
+        for index, (scanner, seed) in enumerate(screens):
+            screen = raw_screen(plane, seed, scanner=scanner)
+            paths.append(folder / f"{plane.lower()}_{index:06d}.png")
+            _save(paths[-1], screen.pixels)
+            rows[paths[-1].name] = _row(paths[-1].name, screen.phantom, screen)
+    _write_manifest(folder, rows)
+    return paths

@@ -81,8 +81,17 @@ def generate(plane: str, seed: int, *, size: int | tuple[int, int] | None = 299,
     present = np.bincount(picture.labels.ravel(), minlength=max(LABELS.values()) + 1)
     structures = {name: value for name, value in LABELS.items() if present[value]}
     parameters = {**anatomy_draw.parameters, **draw.parameters}
-    return Phantom(chosen.name, int(seed), settings, picture.image, picture.labels, structures, picture.sector,
-                   picture.pixel_size_mm, parameters)
+    return Phantom(
+        chosen.name,
+        int(seed),
+        settings,
+        picture.image,
+        picture.labels,
+        structures,
+        picture.sector,
+        picture.pixel_size_mm,
+        parameters,
+    )
 
 
 def _shape(size: int | tuple[int, int] | None, draw: Draw) -> tuple[int, int]:
@@ -90,7 +99,9 @@ def _shape(size: int | tuple[int, int] | None, draw: Draw) -> tuple[int, int]:
     if size is not None:
         wanted = (size, size) if isinstance(size, int) else tuple(int(side) for side in size)
     if len(wanted) != 2 or not all(MIN_SIDE <= side <= MAX_SIDE for side in wanted):
-        raise ParameterError(f"A phantom of size {size!r} cannot be made; use sides from {MIN_SIDE} to {MAX_SIDE} pixels.")
+        raise ParameterError(
+            f"A phantom of size {size!r} cannot be made; use sides from {MIN_SIDE} to {MAX_SIDE} pixels."
+        )
     return wanted
 
 
@@ -108,6 +119,4 @@ def simulate(plane, anatomy_draw: Draw, draw: Draw, speckle: np.random.Generator
     size = (columns, rows)
     image = cv2.resize(picture.image, size, interpolation=cv2.INTER_AREA)
     labels = cv2.resize(picture.labels, size, interpolation=cv2.INTER_NEAREST)
-    sector = labels > 0
-    image[~sector] = 0
-    return scene.Picture(image, labels, sector, view.height / rows)
+    return scene.masked_picture(image, labels, labels > 0, view.height / rows)

@@ -120,7 +120,9 @@ def raw_screen(plane: str, seed: int, *, scanner: str, settings: str = "train") 
 def _tint(draw: Draw, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Gray levels to RGB through a tinted gray map: (H, W, 3) and the map (256, 3)."""
     name = draw.choice("screen.tint", ["none", "cool", "blue", "sepia"], [0.38, 0.27, 0.18, 0.17])
-    offsets = {"none": (0, 0, 0), "cool": (-1.5, 0.0, 3.5), "blue": (-1.0, -1.0, 24.0), "sepia": (16.0, 4.0, -16.0)}[name]
+    offsets = {"none": (0, 0, 0), "cool": (-1.5, 0.0, 3.5), "blue": (-1.0, -1.0, 24.0), "sepia": (16.0, 4.0, -16.0)}[
+        name
+    ]
     strength = draw.uniform("screen.tint_strength", 0.6, 1.3)
     level = np.arange(256, dtype=float)
     # A tint leaves black black and fades towards white, as the maps of real scanners do.
@@ -157,7 +159,9 @@ class Screen:
         mixed = under + part * (np.asarray(colour, np.float32) - under)
         self.pixels[top:bottom, left:right] = np.rint(mixed).astype(np.uint8)
 
-    def rectangle(self, top: int, left: int, bottom: int, right: int, upper: Colour, lower: Colour | None = None) -> None:
+    def rectangle(
+        self, top: int, left: int, bottom: int, right: int, upper: Colour, lower: Colour | None = None
+    ) -> None:
         """Filled rectangle, shaded from `upper` to `lower`."""
         shade = np.linspace(upper, lower or upper, bottom - top)
         self.pixels[top:bottom, left:right] = np.rint(shade).astype(np.uint8)[:, None, :]
@@ -178,8 +182,11 @@ class Screen:
 
     def stroke(self, points: np.ndarray, colour: Colour, width: float = 1.0) -> None:
         """Anti-aliased line through points (N, 2) of x, y."""
-        self._shape(points, colour, lambda mask, fixed: cv2.polylines(
-            mask, [fixed], False, 255, max(round(width), 1), cv2.LINE_AA, 4))
+        self._shape(
+            points,
+            colour,
+            lambda mask, fixed: cv2.polylines(mask, [fixed], False, 255, max(round(width), 1), cv2.LINE_AA, 4),
+        )
 
     def polygon(self, points: np.ndarray, colour: Colour) -> None:
         """Anti-aliased filled polygon."""
@@ -197,17 +204,22 @@ class Screen:
         """A thin dot, spread over the pixels it touches, with a dark edge on its left if wanted."""
         column, row = int(np.floor(x)), int(np.floor(y))
         reach = int(np.ceil(size)) + 1
-        along_x = np.clip(np.minimum(np.arange(reach) + 1, x - column + size) - np.maximum(np.arange(reach), x - column), 0, 1)
-        along_y = np.clip(np.minimum(np.arange(reach) + 1, y - row + size) - np.maximum(np.arange(reach), y - row), 0, 1)
+        along_x = np.clip(
+            np.minimum(np.arange(reach) + 1, x - column + size) - np.maximum(np.arange(reach), x - column), 0, 1
+        )
+        along_y = np.clip(
+            np.minimum(np.arange(reach) + 1, y - row + size) - np.maximum(np.arange(reach), y - row), 0, 1
+        )
         coverage = np.outer(along_y, along_x).astype(np.float32)
         if edge:
             self.blend((coverage > 0.15).astype(np.float32), (0, 0, 0), row, column - 1)
         # Scanners mix dots with black, not with the picture: they are dark yellow, never pale.
         solid = coverage > 0.15
         peak = float(coverage.max())
-        for k, l in zip(*np.nonzero(solid), strict=True):
-            share = coverage[k, l] / peak
-            self.blend(np.ones((1, 1), np.float32), tuple(int(c * share) for c in colour), row + k, column + l)
+        for down, right in zip(*np.nonzero(solid), strict=True):
+            share = coverage[down, right] / peak
+            shade = tuple(int(part * share) for part in colour)
+            self.blend(np.ones((1, 1), np.float32), shade, row + int(down), column + int(right))
 
 
 def _reduce(fine: np.ndarray, fringes: bool) -> np.ndarray:
@@ -233,7 +245,9 @@ class _Siemens:
         screen.text(f"PHANTOM {draw.integer('screen.number', 1000, 99999)}", 8, 200, layout.font, ink)
         screen.text("SIMULATED IMAGE", 30, 200, layout.font, GRAY)
         screen.text(f"MI {draw.uniform('screen.mi', 0.6, 1.4):.1f}  TIb 0.2", 8, 620, layout.font, ink)
-        screen.text(f"{draw.integer('screen.hour', 8, 18):02d}:{draw.integer('screen.minute', 0, 59):02d}", 8, 930, 14, ink)
+        screen.text(
+            f"{draw.integer('screen.hour', 8, 18):02d}:{draw.integer('screen.minute', 0, 59):02d}", 8, 930, 14, ink
+        )
         screen.note("header")
         self._panel(ink)
         _gray_bar(screen, self.tint, 96, 764, 150, 14)
@@ -245,18 +259,25 @@ class _Siemens:
         draw, screen, layout = self.draw, self.screen, self.layout
         frequency = draw.uniform("screen.frequency", 3.0, 8.0)
         words = [
-            f"{draw.choice('screen.probe', ['CH5-2', '6C1 HD', '9EVF4', 'CA 541'])}", "OB",
-            f"{frequency:.2f} MHz", f"{draw.integer('screen.gain', -6, 12)} dB", f"DR {draw.integer('screen.dr', 50, 75)}",
-            "SC 2", f"DTCE {draw.choice('screen.dtce', ['Off', 'Low', 'Medium'])}", "Map E", f"ST {draw.integer('screen.st', 0, 4)}",
-            f"{draw.uniform('screen.depth', 6, 16):.1f} cm", f"{draw.integer('screen.rate', 14, 52)} fps",
-        ]  # fmt: skip
+            draw.choice("screen.probe", ["CH5-2", "6C1 HD", "9EVF4", "CA 541"]),
+            "OB",
+            f"{frequency:.2f} MHz",
+            f"{draw.integer('screen.gain', -6, 12)} dB",
+            f"DR {draw.integer('screen.dr', 50, 75)}",
+            "SC 2",
+            f"DTCE {draw.choice('screen.dtce', ['Off', 'Low', 'Medium'])}",
+            "Map E",
+            f"ST {draw.integer('screen.st', 0, 4)}",
+            f"{draw.uniform('screen.depth', 6, 16):.1f} cm",
+            f"{draw.integer('screen.rate', 14, 52)} fps",
+        ]
         for k, word in enumerate(words):
             screen.text(word, 84 + 24 * k, 850, layout.font, ink if k % 4 else WHITE)
         screen.note("side text")
 
 
 class _Voluson:
-    """A GE Voluson screen: dark header with logo and readings, gray bar and ticks on the left, side text on the right."""
+    """A GE Voluson screen: dark header, gray bar and ticks on the left, side text on the right."""
 
     def __init__(self, screen: Screen, draw: Draw, layout: Layout, phantom: Phantom, tint: np.ndarray) -> None:
         self.screen, self.draw, self.layout, self.phantom, self.tint = screen, draw, layout, phantom, tint
@@ -295,14 +316,22 @@ class _Voluson:
 
     def _side_text(self) -> None:
         draw, screen, layout = self.draw, self.screen, self.layout
-        words = ["Routine", "Har-mid", f"Pwr  {draw.integer('screen.power', 78, 100)} %", f"Gn  {draw.integer('screen.gain', -6, 8)}",
-                 f"C{draw.integer('screen.c', 4, 9)} / M{draw.integer('screen.m', 5, 8)}", "P3 / E3"]  # fmt: skip
+        words = [
+            "Routine",
+            "Har-mid",
+            f"Pwr  {draw.integer('screen.power', 78, 100)} %",
+            f"Gn  {draw.integer('screen.gain', -6, 8)}",
+            f"C{draw.integer('screen.c', 4, 9)} / M{draw.integer('screen.m', 5, 8)}",
+            "P3 / E3",
+        ]
         step = layout.font + 3
         for k, word in enumerate(words):
             screen.text(word, layout.picture[0] + 6 + step * k, layout.columns - 8, layout.font, GRAY, right=True)
         blue = COLOURS[draw.choice("screen.sri_colour", ["blue", "light blue"])]
         row = layout.picture[0] + 6 + step * len(words)
-        screen.text(f"SRI II {draw.integer('screen.sri', 1, 5)}", row, layout.columns - 8, layout.font, blue, right=True)
+        screen.text(
+            f"SRI II {draw.integer('screen.sri', 1, 5)}", row, layout.columns - 8, layout.font, blue, right=True
+        )
         screen.note("side text")
 
 
@@ -342,11 +371,13 @@ def _calipers(screen: Screen, draw: Draw, layout: Layout, phantom: Phantom) -> N
         path = points + origin
         if closed or style != "crosses":
             _trace(screen, draw, path, colour, "dots" if closed else style)
-            screen.note(("dotted ellipse" if closed else "caliper line"))
+            screen.note("dotted ellipse" if closed else "caliper line")
         if not closed:
             kind = draw.choice(f"screen.mark_{name}", ["plus", "cross", "bar"], [0.5, 0.25, 0.25])
             for at, end in enumerate((path[0], path[-1])):
-                _mark(screen, end, path[-1] - path[0], colour, kind, draw.integer(f"screen.mark_{name}_{at}_size", 3, 7))
+                _mark(
+                    screen, end, path[-1] - path[0], colour, kind, draw.integer(f"screen.mark_{name}_{at}_size", 3, 7)
+                )
             screen.note("caliper marks")
         results.append(f"{name}  {millimetres:.1f} mm")
     if draw.chance("screen.words", 0.35):
@@ -384,7 +415,11 @@ def _mark(screen: Screen, end: np.ndarray, along: np.ndarray, colour: Colour, ki
         unit = along / max(float(np.hypot(*along)), 1e-6)
         arms = [np.array([-unit[1], unit[0]])]
     else:
-        arms = [np.array([1.0, 0.0]), np.array([0.0, 1.0])] if kind == "plus" else [np.array([0.7, 0.7]), np.array([0.7, -0.7])]
+        arms = (
+            [np.array([1.0, 0.0]), np.array([0.0, 1.0])]
+            if kind == "plus"
+            else [np.array([0.7, 0.7]), np.array([0.7, -0.7])]
+        )
     for arm in arms:
         screen.stroke(np.stack([end - size * arm, end + size * arm]), colour)
 
@@ -401,7 +436,9 @@ def _results(screen: Screen, draw: Draw, layout: Layout, results: list[str], col
         screen.rectangle(row, column, row + high, column + wide, (40, 40, 40))
     ink = draw.choice("screen.results_colour", ["white", "caliper", "light blue"], [0.5, 0.3, 0.2])
     for k, words in enumerate(results):
-        screen.text(f"{k + 1} {words}", row + 3 + (size + 5) * k, column + 6, size, colour if ink == "caliper" else COLOURS[ink])
+        screen.text(
+            f"{k + 1} {words}", row + 3 + (size + 5) * k, column + 6, size, colour if ink == "caliper" else COLOURS[ink]
+        )
     screen.note("measurement text")
 
 

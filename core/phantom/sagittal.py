@@ -8,6 +8,8 @@ the profile, the palate, the nasal bone and the translucency.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from core.phantom import curves
@@ -109,7 +111,7 @@ class _Body:
         self.waves = draw.normals("fetus.waves", 8, 0.004)
         self.tissue = draw.uniform("fetus.tissue_echo", -6, 2)
         self.patches = draw.uniform("fetus.tissue_patches", 2.0, 4.5)
-        self.bone = draw.uniform("fetus.bone_strength", 4, 18)
+        self.bone = draw.uniform("fetus.bone_strength", 8, 24)
 
     def place(self, points) -> np.ndarray:
         """Body coordinates to millimetres: head size and flexion, curl of the trunk, small irregular waves."""
@@ -137,8 +139,14 @@ class _Body:
 
     def _wave(self, points: np.ndarray) -> np.ndarray:
         c = self.waves.reshape(2, 4)
-        phases = np.stack([np.sin(6 * points[:, 0]), np.cos(9 * points[:, 0]), np.sin(11 * points[:, 1]),
-                           np.cos(7 * (points[:, 0] + points[:, 1]))])
+        phases = np.stack(
+            [
+                np.sin(6 * points[:, 0]),
+                np.cos(9 * points[:, 0]),
+                np.sin(11 * points[:, 1]),
+                np.cos(7 * (points[:, 0] + points[:, 1])),
+            ]
+        )
         return (c @ phases).T
 
 
@@ -169,7 +177,7 @@ def sagittal_fetus(draw: Draw, crl: float, view: str) -> Anatomy:
         nape = body.place([[0.27, 0.18], [0.34, 0.15], [0.40, 0.12], [0.46, 0.12]])
         key = np.concatenate([nape, nape, body.place([[0.14, -0.17], [0.22, -0.17], [0.26, -0.2], [0.30, -0.18]])])
     else:
-        frame = key = posed
+        frame, key = posed, body.place(outline[(outline[:, 0] < 0.12) | (outline[:, 0] > 0.88)])
     return Anatomy(items, posed, frame, key)
 
 
@@ -209,7 +217,9 @@ def _flesh(body: _Body, outline: np.ndarray) -> list[Shape | Reflector]:
     ]
 
 
-def _part(body: _Body, name, structure, centre, radii, echo, *, lumps=0.08, angle=0.0, patches=1.0, loss=0.0, soft=0.006):
+def _part(
+    body: _Body, name, structure, centre, radii, echo, *, lumps=0.08, angle=0.0, patches=1.0, loss=0.0, soft=0.006
+):
     """A lumpy elliptical organ in body coordinates."""
     outline = curves.ellipse(centre, radii, angle, 40)
     outline = curves.lumpy(outline, body.draw.normals(f"fetus.{name}_lumps", 8), lumps)
@@ -254,7 +264,7 @@ def _spine(body: _Body) -> list[Shape | Reflector]:
     draw = body.draw
     depth = draw.uniform("fetus.spine_depth", -0.010, 0.012)
     axis = [[0.335, 0.070], [0.40, 0.070], [0.48, 0.088], [0.58, 0.096], [0.70, 0.094], [0.80, 0.088], [0.88, 0.070]]
-    path = curves.open_spline(np.array(axis) + [0, depth], 16)
+    path = curves.open_spline(curves.shift(axis, 0, depth), 16)
     level = draw.uniform("fetus.spine_echo", 1, 9)
     loss = draw.uniform("fetus.spine_loss", 0.2, 1.6)
     beads = draw.integer("fetus.vertebrae", 22, 30)
@@ -263,15 +273,21 @@ def _spine(body: _Body) -> list[Shape | Reflector]:
     gain = 1 - beading * (0.5 + 0.5 * np.cos(2 * np.pi * beads * along))
     gain *= np.exp(np.interp(along, np.linspace(0, 1, 8), draw.normals("fetus.spine_waves", 8, 0.4)))
     gap = draw.uniform("fetus.canal", 0.016, 0.026)
-    up = path - [0, gap / 2]
-    down = path + [0, gap / 2]
+    up = curves.shift(path, 0, -gap / 2)
+    down = curves.shift(path, 0, gap / 2)
     items: list[Shape | Reflector] = []
     for row, lift in ((up, 0.0), (down, draw.uniform("fetus.arches", -6, 0))):
         column = curves.strip(row, 0.011)
         items.append(Shape("spine", body.place(column), Tissue(level + lift - 3, loss, 3.0), 0.004 * body.crl))
     canal = curves.strip(path, 0.5 * gap)
-    items.append(Shape("spine", body.place(canal), Tissue(body.tissue - draw.uniform("fetus.canal_dark", 2, 14), 0, 1),
-                       0.003 * body.crl))
+    items.append(
+        Shape(
+            "spine",
+            body.place(canal),
+            Tissue(body.tissue - draw.uniform("fetus.canal_dark", 2, 14), 0, 1),
+            0.003 * body.crl,
+        )
+    )
     for row, lift in ((up, 0.0), (down, -3.0)):
         items.append(Reflector(body.place(row), body.bone + lift - 4, exponent=1.5, floor=0.3, roughness=3, gain=gain))
     if draw.chance("fetus.shows_ribs", 0.3):
@@ -283,12 +299,15 @@ def _spine(body: _Body) -> list[Shape | Reflector]:
 
 def _skull_and_brain(body: _Body, outline: np.ndarray) -> list[Shape | Reflector]:
     draw = body.draw
-    thick = max(draw.uniform("fetus.skull_thickness", 0.011, 0.024), 0.6 / body.crl)
+    thick = max(draw.uniform("fetus.skull_thickness", 0.007, 0.017), 0.5 / body.crl)
     bone_level = draw.uniform("fetus.skull_echo", -2, 8)
     loss = draw.uniform("fetus.skull_loss", 0.3, 1.8)
     # From the nasion over forehead, crown and occiput to the foramen: the base of the skull is open.
-    phase = np.deg2rad(np.linspace(-60 - draw.uniform("fetus.skull_front", -8, 8),
-                                   -360 + 52 + draw.uniform("fetus.skull_back", -10, 14), 90))
+    phase = np.deg2rad(
+        np.linspace(
+            -60 - draw.uniform("fetus.skull_front", -8, 8), -360 + 52 + draw.uniform("fetus.skull_back", -10, 14), 90
+        )
+    )
     arc = np.stack([0.178 + 0.162 * np.cos(phase), 0.014 + 0.172 * np.sin(phase)], axis=1)
     arc[:, 1] += 0.012 * np.sin(np.pi * arc[:, 0] / 0.35)
     base = [[0.300, 0.105], [0.325, 0.072], [0.296, 0.030], [0.262, -0.020], [0.250, -0.080]]
@@ -299,14 +318,20 @@ def _skull_and_brain(body: _Body, outline: np.ndarray) -> list[Shape | Reflector
         Shape("brain", body.place(vault), Tissue(brain, 0.0, draw.uniform("fetus.brain_patches", 1.8, 4.5)), soft),
     ]
     items += _inner_brain(body, brain)
-    items.append(Shape("skull", body.place(curves.strip(arc + _inward(arc, thick / 2), thick)),
-                       Tissue(bone_level, loss, 2.0), soft))
+    items.append(
+        Shape(
+            "skull", body.place(curves.strip(arc + _inward(arc, thick / 2), thick)), Tissue(bone_level, loss, 2.0), soft
+        )
+    )
     gain = _gaps(draw, len(arc))
     floor = draw.uniform("fetus.skull_floor", 0.1, 0.35)
     exponent = draw.uniform("fetus.skull_exponent", 1.2, 4.0)
-    for inset, lift in ((0.2, 0.0), (0.5, 1.0), (0.8, 0.0)):
-        face = body.place(arc + _inward(arc, inset * thick))
-        items.append(Reflector(face, body.bone + lift, exponent=exponent, floor=floor, roughness=2.5, gain=gain))
+    gain *= np.clip(np.minimum(np.linspace(0, 14, len(arc)), np.linspace(9, 0, len(arc))), 0.12, 1)  # it thins out
+    middle, outer = (body.place(arc + _inward(arc, inset * thick)) for inset in (0.5, 0.2))
+    layer = thick * body.crl * draw.uniform("fetus.bone_layer", 0.5, 0.9)
+    items.append(Reflector(middle, body.bone + 1, False, exponent, floor, 2.0, gain, layer))
+    weaker = draw.uniform("fetus.outer_face", -8, 0)
+    items.append(Reflector(outer, body.bone + 1 + weaker, False, exponent + 1, 0.5 * floor, 2.0, gain))
     return items
 
 
@@ -335,7 +360,7 @@ def _inner_brain(body: _Body, brain: float) -> list[Shape | Reflector]:
     shift = draw.normals("fetus.brain_shift", 8, 0.006).reshape(-1, 2)
     items: list[Shape | Reflector] = []
     frontal = brain + draw.uniform("fetus.frontal_lift", -3, 7)
-    items.append(_part(body, "frontal", "brain", (0.115, -0.045) + shift[0], (0.075, 0.085), frontal, soft=0.012))
+    items.append(_part(body, "frontal", "brain", (0.120, -0.035) + shift[0], (0.065, 0.070), frontal, soft=0.012))
     if draw.chance("fetus.shows_plexus", 0.55):
         lift = brain + draw.uniform("fetus.plexus_lift", 4, 13)
         place = (0.105, 0.035) + shift[1]
@@ -355,16 +380,24 @@ def _inner_brain(body: _Body, brain: float) -> list[Shape | Reflector]:
     fluid = Tissue(brain - draw.uniform("fetus.fossa_dark", 6, 16), -0.05, 1)
     fourth = curves.open_spline([[0.232, 0.088], [0.258, 0.098], [0.292, 0.100]], 6)
     items.append(
-        Shape("posterior fossa", body.place(curves.strip(fourth, draw.uniform("fetus.fourth_ventricle", 0.012, 0.026))),
-              fluid, 0.003 * crl)
+        Shape(
+            "posterior fossa",
+            body.place(curves.strip(fourth, draw.uniform("fetus.fourth_ventricle", 0.012, 0.026))),
+            fluid,
+            0.003 * crl,
+        )
     )
     cistern = curves.open_spline([[0.215, 0.128], [0.248, 0.134], [0.285, 0.128]], 6)
     items.append(
-        Shape("posterior fossa", body.place(curves.strip(cistern, draw.uniform("fetus.cistern", 0.010, 0.026))),
-              fluid, 0.003 * crl)
+        Shape(
+            "posterior fossa",
+            body.place(curves.strip(cistern, draw.uniform("fetus.cistern", 0.010, 0.026))),
+            fluid,
+            0.003 * crl,
+        )
     )
     level = draw.uniform("fetus.fossa_lines", -8, 6)
-    for line in (stem + [0.0, 0.018], stem - [0.0, 0.018], fourth + [0, 0.014]):
+    for line in (curves.shift(stem, 0, 0.018), curves.shift(stem, 0, -0.018), curves.shift(fourth, 0, 0.014)):
         items.append(Reflector(body.place(line), level, exponent=3, floor=0.15, roughness=3.5))
     count = draw.integer("fetus.brain_dashes", 0, 7)
     places = draw.uniforms("fetus.brain_dash_places", 2 * count, -0.11, 0.11).reshape(-1, 2)
@@ -372,7 +405,9 @@ def _inner_brain(body: _Body, brain: float) -> list[Shape | Reflector]:
     levels = draw.uniforms("fetus.brain_dash_levels", count, -12, 5)
     for spot, turn, strength in zip(places, turns, levels, strict=True):
         line = curves.rotate(curves.open_spline([[-0.03, 0.0], [0.0, 0.006], [0.03, 0.0]], 4), turn) + spot
-        items.append(Reflector(body.place(line + (0.165, 0.02)), strength, exponent=3, floor=0.2, roughness=4))
+        items.append(
+            Reflector(body.place(curves.shift(line, 0.165, 0.02)), strength, exponent=3, floor=0.2, roughness=4)
+        )
     return items
 
 
@@ -413,8 +448,19 @@ def _face(body: _Body) -> list[Shape | Reflector]:
     bone = Tissue(draw.uniform("fetus.face_bone_echo", 5, 13), draw.uniform("fetus.face_loss", 0.8, 3.5), 2.0)
     items: list[Shape | Reflector] = []
     palate = curves.closed_spline(
-        np.array([[0.232, -0.150], [0.262, -0.163], [0.282, -0.150], [0.280, -0.128], [0.262, -0.075], [0.248, -0.072],
-                  [0.240, -0.105]]) + shift[0], 5
+        np.array(
+            [
+                [0.232, -0.150],
+                [0.262, -0.163],
+                [0.282, -0.150],
+                [0.280, -0.128],
+                [0.262, -0.075],
+                [0.248, -0.072],
+                [0.240, -0.105],
+            ]
+        )
+        + shift[0],
+        5,
     )
     items.append(Shape("palate", body.place(palate), bone, 0.004 * crl))
     top = curves.open_spline(np.array([[0.236, -0.150], [0.246, -0.115], [0.250, -0.075]]) + shift[0], 6)
@@ -427,12 +473,24 @@ def _face(body: _Body) -> list[Shape | Reflector]:
         items.append(_part(body, "tongue", "head", (0.293, -0.128) + shift[2], (0.012, 0.028), body.tissue - 7))
     base = curves.open_spline(np.array([[0.232, -0.135], [0.250, -0.060], [0.268, 0.0], [0.310, 0.035]]) + shift[3], 6)
     base_tissue = Tissue(bone.echo - draw.uniform("fetus.base_weaker", 0, 8), 0.5 * bone.attenuation, 2.5)
-    items.append(Shape("skull", body.place(curves.strip(base, draw.uniform("fetus.base_width", 0.008, 0.02))),
-                       base_tissue, 0.005 * crl))
+    items.append(
+        Shape(
+            "skull",
+            body.place(curves.strip(base, draw.uniform("fetus.base_width", 0.008, 0.02))),
+            base_tissue,
+            0.005 * crl,
+        )
+    )
     if draw.chance("fetus.shows_nasal_bone", 0.88):
         nasal = curves.open_spline(np.array([[0.216, -0.157], [0.228, -0.163], [0.243, -0.172]]) + 0.5 * shift[4], 6)
-        items.append(Shape("nasal bone", body.place(curves.strip(nasal, max(0.008, 0.5 / crl))),
-                           Tissue(bone.echo, 1.0, 1.0), 0.001 * crl))
+        items.append(
+            Shape(
+                "nasal bone",
+                body.place(curves.strip(nasal, max(0.008, 0.5 / crl))),
+                Tissue(bone.echo, 1.0, 1.0),
+                0.001 * crl,
+            )
+        )
         items.append(Reflector(body.place(nasal), body.bone + 2, exponent=3, floor=0.2, roughness=1.5))
     tip = curves.ellipse((0.252, -0.190), (0.010, 0.010), count=20)
     items.append(Shape("nasal tip", body.place(tip), Tissue(body.tissue + 5, 0.05, 1), 0.002 * crl))
@@ -452,7 +510,7 @@ def _limb(body: _Body, name: str, joints, widths, echo: float, *, bone: bool) ->
     if bone:
         placed = body.place(joints)
         loss = draw.uniform(f"fetus.{name}_bone_loss", 0.5, 3.0)
-        for first, second in zip(placed[:-1], placed[1:], strict=True):
+        for first, second in pairwise(placed):
             shaft = first + (second - first) * np.linspace(0.12, 0.88, 8)[:, None]
             items.append(Shape("limbs", curves.strip(shaft, 0.010 * body.crl), Tissue(6, loss, 1), 0.003 * body.crl))
             items.append(Reflector(shaft, body.bone - 2, exponent=2.5, floor=0.15))
@@ -464,9 +522,9 @@ def _far_limbs(body: _Body) -> list[Shape | Reflector]:
     draw = body.draw
     items: list[Shape | Reflector] = []
     if draw.chance("fetus.shows_thigh", 0.7):
-        knee = draw.uniforms("fetus.knee", 2, -0.03, 0.03) + (0.80, -0.235)
-        foot = draw.uniforms("fetus.foot", 2, -0.05, 0.05) + (0.925, -0.245)
-        joints = [[0.890, -0.040], knee, foot, foot + [0.005, -0.055]]
+        knee = curves.shift(draw.uniforms("fetus.knee", 2, -0.03, 0.03), 0.80, -0.235)
+        foot = curves.shift(draw.uniforms("fetus.foot", 2, -0.05, 0.05), 0.925, -0.245)
+        joints = [[0.890, -0.040], knee, foot, curves.shift(foot, 0.005, -0.055)]
         items += _limb(body, "leg", joints, (0.085, 0.062, 0.045, 0.030), body.tissue, bone=True)
     return items
 
@@ -475,12 +533,12 @@ def _near_limbs(body: _Body) -> list[Shape | Reflector]:
     draw = body.draw
     items: list[Shape | Reflector] = []
     if draw.chance("fetus.shows_arm", 0.5):
-        elbow = draw.uniforms("fetus.elbow", 2, -0.03, 0.03) + (0.50, -0.195)
-        hand = draw.uniforms("fetus.hand", 2, -0.045, 0.045) + (0.375, -0.225)
+        elbow = curves.shift(draw.uniforms("fetus.elbow", 2, -0.03, 0.03), 0.50, -0.195)
+        hand = curves.shift(draw.uniforms("fetus.hand", 2, -0.045, 0.045), 0.375, -0.225)
         joints = [[0.455, -0.095], elbow, hand]
         items += _limb(body, "arm", joints, (0.055, 0.042, 0.032, 0.030), body.tissue - 1, bone=True)
     if draw.chance("fetus.shows_hand", 0.3):
-        place = draw.uniforms("fetus.loose_hand", 2, -0.05, 0.05) + (0.40, -0.30)
+        place = curves.shift(draw.uniforms("fetus.loose_hand", 2, -0.05, 0.05), 0.40, -0.30)
         hand = curves.lumpy(curves.ellipse(place, (0.028, 0.018)), draw.normals("fetus.loose_hand_lumps", 8), 0.15)
         items.append(Shape("limbs", body.place(hand), Tissue(body.tissue + 1, 0.05, 3), 0.006 * body.crl))
     return items
@@ -502,5 +560,7 @@ def _cord(body: _Body) -> list[Shape | Reflector]:
     ]
     for aside in (-0.42, 0.42):
         wall = path + curves.normals(path, closed=False) * aside * width
-        items.append(Reflector(wall, draw.uniform(f"fetus.cord_wall_{'near' if aside < 0 else 'far'}", -8, 4), floor=0.15))
+        items.append(
+            Reflector(wall, draw.uniform(f"fetus.cord_wall_{'near' if aside < 0 else 'far'}", -8, 4), floor=0.15)
+        )
     return items

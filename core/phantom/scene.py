@@ -17,10 +17,10 @@ from core.phantom.surroundings import roughness_maps, surround
 
 declare_ranges(
     {
-        "scanner.axial_share": {"train": (0.0042, 0.0115), "unseen": (0.0118, 0.0145)},
+        "scanner.axial_share": {"train": (0.0036, 0.0108), "unseen": (0.0112, 0.0140)},
         "scanner.lateral_ratio": {"train": (1.5, 3.0), "unseen": (3.05, 3.7)},
-        "scanner.dynamic_range": {"train": (46.0, 70.0), "unseen": (70.5, 82.0)},
-        "processing.gamma": {"train": (0.85, 1.40), "unseen": (1.42, 1.70)},
+        "scanner.dynamic_range": {"train": (52.0, 74.0), "unseen": (74.5, 86.0)},
+        "processing.gamma": {"train": (1.30, 2.50), "unseen": (0.95, 1.28)},
         "processing.sharpening": {"train": (0.0, 0.8), "unseen": (0.82, 1.2)},
         "processing.smoothing": {"train": (0.0, 0.85), "unseen": (0.86, 1.0)},
     }
@@ -71,7 +71,7 @@ def unit_field(draw: Draw, aspect: float) -> FieldOfView:
     wanted = aspect * draw.uniform("scanner.fan_aspect", 0.90, 1.60)
     half = np.deg2rad(draw.normal("scanner.half_angle", 33, 11, 15, 60))
     if shape == "flat":
-        half = np.deg2rad(draw.choice("scanner.trapezoid", ["1", "14"]) == "14" and 14 or 1)
+        half = np.deg2rad(float(draw.choice("scanner.trapezoid_degrees", ["1", "14"])))
         radius, near, far = max(wanted / 2 - np.tan(half), 0.25) / np.tan(half), 0.0, 1.0
     else:
         # Width 2 b sin(half) and height b - t cos(half) of a fan between radii t and b give the wanted aspect.
@@ -89,11 +89,23 @@ def unit_field(draw: Draw, aspect: float) -> FieldOfView:
     height = contain + (cover - contain) * min(zoom, 1.0)
     height *= 1 - draw.uniform("scanner.crop", 0.0, 0.30) * draw.chance("scanner.cropped", 0.75)
     slack = np.array([height * aspect, height]) - (high - low)
-    share = np.array([draw.normal("scanner.window_x", 0.5, 0.12, 0.2, 0.8), draw.normal("scanner.window_y", 0.5, 0.25, 0, 1)])
+    share = np.array(
+        [draw.normal("scanner.window_x", 0.5, 0.12, 0.2, 0.8), draw.normal("scanner.window_y", 0.5, 0.25, 0, 1)]
+    )
     left, top = low - slack * share
     scale = 1 / height
-    return FieldOfView(fan.radius * scale, fan.flat, fan.first_angle, fan.last_angle, fan.near * scale,
-                       fan.far * scale, left * scale, top * scale, aspect, 1.0)
+    return FieldOfView(
+        fan.radius * scale,
+        fan.flat,
+        fan.first_angle,
+        fan.last_angle,
+        fan.near * scale,
+        fan.far * scale,
+        left * scale,
+        top * scale,
+        aspect,
+        1.0,
+    )
 
 
 def scaled(field: FieldOfView, factor: float) -> FieldOfView:
@@ -120,7 +132,9 @@ def place(
         turn = np.deg2rad(draw.uniform("pose.turn", -180, 180))
     else:
         turn = np.deg2rad(draw.normal("pose.turn", 0, view.turn, -2.5 * view.turn, 2.5 * view.turn))
-    flip = np.array([-1.0 if draw.chance("pose.mirrored", 0.5) else 1.0, -1.0 if draw.chance("pose.flipped", 0.5) else 1.0])
+    flip = np.array(
+        [-1.0 if draw.chance("pose.mirrored", 0.5) else 1.0, -1.0 if draw.chance("pose.flipped", 0.5) else 1.0]
+    )
 
     anatomy = build(curves.rotate(np.array([[0.0, 1.0]]), -turn)[0] * flip)
     warp = _irregular(draw, anatomy.frame)
@@ -130,7 +144,7 @@ def place(
     height = max((high[0] - low[0]) / (fill * field.width), (high[1] - low[1]) / (fill * 1.05))
     middle = (low + high) / 2
     wanted = draw.uniform("pose.seen", *view.seen)
-    offsets = draw.uniforms("pose.places", 60, 0.12, 0.88).reshape(-1, 2)
+    offsets = draw.uniforms("pose.places", 48, 0.12, 0.88).reshape(-1, 2)
     for closer in 1.12 ** np.arange(8):  # step back until enough is seen
         shown = scaled(field, height * closer)
         spot, seen = _spot(turned.frame - middle, turned.key - middle, shown, offsets, wanted)
@@ -158,11 +172,11 @@ def _irregular(draw: Draw, frame: np.ndarray) -> Callable[[np.ndarray], np.ndarr
 def _spot(
     frame: np.ndarray, key: np.ndarray, field: FieldOfView, offsets: np.ndarray, wanted: float
 ) -> tuple[np.ndarray, float]:
-    """The first of some random places where enough of a frame and all of its key is seen, else the best, and how much."""
-    places = (field.left, field.top) + offsets * (field.width, field.height)
+    """The first random place where enough of a frame and all of its key is seen, else the best; and how much is."""
+    places = ((field.left, field.top) + offsets * (field.width, field.height)).astype(np.float32)
     shares = []
     for part in (frame, key):
-        points = places[:, None, :] + part[None, :: max(len(part) // 24, 1)]
+        points = places[:, None, :] + part[None, :: max(len(part) // 16, 1)].astype(np.float32)
         shares.append(field.holds(points[..., 0], points[..., 1]).mean(axis=1))
     seen = np.minimum(shares[0], 1 - 2 * (1 - shares[1]))
     enough = np.flatnonzero(seen >= wanted)
@@ -195,8 +209,8 @@ def scanner_processing(draw: Draw) -> Processing:
         blur=draw.uniform("processing.blur", 0.0, 1.0),
         sharpening=draw.setting("processing.sharpening"),
         gamma=draw.setting("processing.gamma"),
-        contrast=draw.uniform("processing.contrast", 0.0, 0.7),
-        black=draw.uniform("processing.black", 0.0, 0.05),
+        contrast=draw.uniform("processing.contrast", 0.0, 0.4),
+        black=draw.uniform("processing.black", 0.0, 0.04),
         quality=draw.integer("processing.jpeg_quality", 55, 95) if compressed else 100,
     )
 
@@ -221,22 +235,31 @@ def image_scene(
     canvas.paint(anatomy.items)
     canvas.paint(around.before)
     patches, layers, drift = roughness_maps(draw, canvas, around.cavity)
-    canvas.thicken(draw.uniform("scanner.slice_thickness", 0.006, 0.022), drift)
+    canvas.thicken(draw.uniform("scanner.slice_thickness", 0.005, 0.020), drift)
     canvas.roughen(patches, layers)
     rows, columns = shape
     grid = PolarGrid.fit(field, beam, max_rows=int(1.25 * rows) + 60, max_beams=int(0.85 * columns) + 60)
-    levels = _echo_levels(canvas, grid, beam, draw, speckle, drift)
+    levels = _echo_levels(canvas, grid, beam, draw, speckle, drift, processing.gamma)
     picture, sector = acoustics.scan_convert(levels, grid, shape)
-    # The dimmest step is kept above black inside the sector, as on a screen that is not switched off.
-    finished = acoustics.to_bytes(acoustics.process(picture, processing), processing.quality)
+    image = acoustics.to_bytes(acoustics.process(picture, processing), processing.quality)
     sector = sector & ~_black_boxes(draw, shape)
-    finished[~sector] = 0
-    labels = np.where(sector, canvas.labels, 0).astype(np.uint8)
-    return Picture(finished, labels, sector, field.height / rows)
+    return masked_picture(image, canvas.labels, sector, field.height / rows)
+
+
+def masked_picture(image: np.ndarray, labels: np.ndarray, sector: np.ndarray, pixel_size_mm: float) -> Picture:
+    """A picture that is 0 outside the sector and at least 1 inside: scanners show the dimmest echo as near black."""
+    image = np.where(sector, np.maximum(image, 1), 0).astype(np.uint8)
+    return Picture(image, np.where(sector, labels, 0).astype(np.uint8), sector, pixel_size_mm)
 
 
 def _echo_levels(
-    canvas: Canvas, grid: PolarGrid, beam: Beam, draw: Draw, speckle: np.random.Generator, drift: np.ndarray
+    canvas: Canvas,
+    grid: PolarGrid,
+    beam: Beam,
+    draw: Draw,
+    speckle: np.random.Generator,
+    drift: np.ndarray,
+    gamma: float,
 ) -> np.ndarray:
     """Compressed echo levels (R, B) in [0, 1]."""
     field = canvas.field
@@ -247,7 +270,7 @@ def _echo_levels(
     loss = acoustics.accumulated_loss(attenuation * np.float32(strength), grid, blur)
     gain = _gain(draw, grid, speckle) - loss
     amplitude = 10 ** (echo / 20)
-    coherent = canvas.reflections(grid, beam, speckle, drift * draw.uniform("scanner.reflector_drift", 1.0, 6.0))
+    coherent = canvas.reflections(grid, beam, speckle, drift * draw.uniform("scanner.reflector_drift", 2.0, 6.5))
     _near_field(draw, grid, beam, amplitude, speckle)
     transmitted = 10 ** (gain / 20)
     amplitude *= transmitted
@@ -256,8 +279,17 @@ def _echo_levels(
     depth = np.linspace(0, 1, grid.shape[0], dtype=np.float32)[:, None]
     noise_floor = draw.uniform("scanner.noise_db", -52, -26) + draw.uniform("scanner.noise_rise", 0, 14) * depth
     levels = acoustics.envelope(speckle, grid, beam, amplitude, coherent, (10 ** (noise_floor / 20)).astype(np.float32))
-    reference = draw.uniform("scanner.reference_gray", 0.42, 0.62)
-    return acoustics.log_compress(levels, draw.setting("scanner.dynamic_range"), reference)
+    return acoustics.log_compress(levels, draw.setting("scanner.dynamic_range"), *_operator_gain(draw, levels, gamma))
+
+
+def _operator_gain(draw: Draw, levels: np.ndarray, gamma: float) -> tuple[float, float]:
+    """The gain that someone would dial in: an amplitude, and where between black (0) and white (1) to show it.
+
+    Whoever scans turns the knob until bright tissue has a pleasant gray, whatever the plane.
+    """
+    share = draw.uniform("scanner.gain_percentile", 84, 93)
+    amplitude = float(np.percentile(levels[::5, ::5], share))
+    return amplitude, draw.uniform("scanner.gain_gray", 0.24, 0.50) ** (1 / gamma)
 
 
 def _gain(draw: Draw, grid: PolarGrid, speckle: np.random.Generator) -> np.ndarray:
@@ -277,14 +309,15 @@ def _gain(draw: Draw, grid: PolarGrid, speckle: np.random.Generator) -> np.ndarr
             line -= draw.uniform(f"scanner.{name}_side_loss", 3, 30) * np.exp(-((distance / side) ** 2))
     count = draw.choice("scanner.shadows", ["0", "1", "2", "3"], [0.45, 0.3, 0.15, 0.1])
     for k in range(int(count)):
-        middle, width = draw.uniform(f"scanner.shadow_{k}_at", 0, 1), draw.uniform(f"scanner.shadow_{k}_width", 0.015, 0.10)
-        line -= draw.uniform(f"scanner.shadow_{k}_depth", 3, 20) * np.exp(-np.abs((across - middle) / width) ** 3)
+        middle, width = (
+            draw.uniform(f"scanner.shadow_{k}_at", 0, 1),
+            draw.uniform(f"scanner.shadow_{k}_width", 0.015, 0.10),
+        )
+        line -= draw.uniform(f"scanner.shadow_{k}_depth", 3, 20) * np.exp(-(np.abs((across - middle) / width) ** 3))
     return (depth[:, None] + line[None, :]).astype(np.float32)
 
 
-def _near_field(
-    draw: Draw, grid: PolarGrid, beam: Beam, amplitude: np.ndarray, speckle: np.random.Generator
-) -> None:
+def _near_field(draw: Draw, grid: PolarGrid, beam: Beam, amplitude: np.ndarray, speckle: np.random.Generator) -> None:
     """Rings of reverberation under the probe's face, where the picture shows it."""
     if not draw.chance("scanner.has_rings", 0.6):
         return
@@ -315,6 +348,8 @@ def _black_boxes(draw: Draw, shape: tuple[int, int]) -> np.ndarray:
         if draw.chance(f"boxes.{name}", 0.22):
             high = int(draw.uniform(f"boxes.{name}_height", 0.05, 0.22) * rows)
             wide = int(draw.uniform(f"boxes.{name}_width", 0.08, 0.27) * columns)
-            covered[rows - high if bottom else 0 : rows if bottom else high,
-                    columns - wide if right else 0 : columns if right else wide] = True
+            covered[
+                rows - high if bottom else 0 : rows if bottom else high,
+                columns - wide if right else 0 : columns if right else wide,
+            ] = True
     return covered

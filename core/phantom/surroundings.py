@@ -46,8 +46,12 @@ class Surroundings:
 def surround(draw: Draw, fetus: Anatomy, field: FieldOfView) -> Surroundings:
     """Draw the surroundings of a fetus that already lies in its place in the field of view."""
     unit = field.height
-    ground = Tissue(draw.uniform("scene.maternal_echo", -9, 1), 0.01, draw.uniform("scene.maternal_patches", 1, 3.5),
-                    draw.uniform("scene.maternal_layers", 1.0, 5.5))
+    ground = Tissue(
+        draw.uniform("scene.maternal_echo", -11, 1),
+        0.01,
+        draw.uniform("scene.maternal_patches", 1.5, 5.0),
+        draw.uniform("scene.maternal_layers", 1.0, 5.5),
+    )
     cavity = _cavity(draw, fetus, unit)
     behind = _near_layers(draw, field) + _far_lines(draw, field)
     behind += _wall(draw, cavity, unit) + _placenta(draw, cavity, unit) + _fluid(draw, cavity, unit)
@@ -71,8 +75,8 @@ def _cavity(draw: Draw, fetus: Anatomy, unit: float) -> np.ndarray:
     centre = (fetus.outline.min(axis=0) + fetus.outline.max(axis=0)) / 2
     angles = np.linspace(-np.pi, np.pi, 96, endpoint=False)
     hull = _reach(fetus.outline, centre, angles)
-    roomy = draw.chance("scene.roomy", 0.68)
-    gap = draw.uniform("scene.gap", 0.03, 0.22) if roomy else draw.uniform("scene.gap", -0.01, 0.04)
+    roomy = draw.chance("scene.roomy", 0.55)
+    gap = draw.uniform("scene.gap", 0.03, 0.22) if roomy else draw.uniform("scene.gap", -0.03, 0.03)
     lying = draw.normal("scene.lying_on", 90, 50, -90, 270)  # degrees, the wall that the fetus touches; 90 is below
     close = draw.uniform("scene.lying_gap", -0.04, 0.05)
     nearness = np.exp(2.2 * (np.cos(angles - np.deg2rad(lying)) - 1))
@@ -111,7 +115,9 @@ def _far_lines(draw: Draw, field: FieldOfView) -> list[Shape | Reflector]:
     levels = draw.uniforms("scene.far_line_levels", count, -8, 9)
     spans = draw.uniforms("scene.far_line_spans", 2 * count, 0, 1).reshape(-1, 2)
     return [
-        _arc(draw, f"far_{k}", field, field.near + depth * (field.far - field.near), level, 0.6 * span + 0.2 * span[::-1])
+        _arc(
+            draw, f"far_{k}", field, field.near + depth * (field.far - field.near), level, 0.6 * span + 0.2 * span[::-1]
+        )
         for k, (depth, level, span) in enumerate(zip(depths, levels, spans, strict=True))
     ]
 
@@ -140,8 +146,12 @@ def _wall(draw: Draw, cavity: np.ndarray, unit: float) -> list[Shape | Reflector
     phase = np.linspace(0, 2 * np.pi, len(cavity), endpoint=False)
     uneven = draw.uniforms("scene.wall_uneven", 2, 0, 2 * np.pi)
     width = thickness * (1 + 0.4 * np.sin(phase + uneven[0]) + 0.25 * np.sin(2 * phase + uneven[1]))
-    tissue = Tissue(draw.uniform("scene.wall_echo", -7, 4), 0.01, draw.uniform("scene.wall_patches", 0.8, 2.2),
-                    draw.uniform("scene.wall_layers", 0.5, 3.5))
+    tissue = Tissue(
+        draw.uniform("scene.wall_echo", -10, 3),
+        0.01,
+        draw.uniform("scene.wall_patches", 0.8, 4.0),
+        draw.uniform("scene.wall_layers", 0.5, 3.5),
+    )
     outer = _grown(cavity, width)
     return [
         Shape("uterine wall", outer, tissue, 0.35 * thickness),
@@ -161,13 +171,15 @@ def _placenta(draw: Draw, cavity: np.ndarray, unit: float) -> list[Shape | Refle
     thick = draw.uniform("scene.placenta_thickness", 0.10, 0.42) * unit
     dip = draw.uniform("scene.placenta_bulge", 0.0, 0.12) * unit
     on = away < 1
-    order = np.argsort(((angles[on] - middle + np.pi) % (2 * np.pi)))
+    order = np.argsort((angles[on] - middle + np.pi) % (2 * np.pi))
     inner = _grown(cavity, -dip * profile)[on][order]
     outer = _grown(cavity, thick * profile)[on][order]
     outline = np.concatenate([inner, outer[::-1]])
     echo = draw.uniform("scene.placenta_echo", -3, 6)
     items: list[Shape | Reflector] = [
-        Shape("placenta", outline, Tissue(echo, 0.0, draw.uniform("scene.placenta_patches", 0.6, 2.0), 0.4), 0.02 * unit)
+        Shape(
+            "placenta", outline, Tissue(echo, 0.0, draw.uniform("scene.placenta_patches", 0.6, 2.0), 0.4), 0.02 * unit
+        )
     ]
     lakes = draw.integer("scene.lakes", 0, 3)
     for k, place in enumerate(draw.integer(f"scene.lake_{k}_place", 0, len(inner) - 1) for k in range(lakes)):
@@ -181,7 +193,9 @@ def _fluid(draw: Draw, cavity: np.ndarray, unit: float) -> list[Shape | Reflecto
     haze = draw.uniform("scene.fluid_echo", -48, -22)
     enhancement = -draw.uniform("scene.enhancement", 0.02, 0.16)
     level = draw.uniform("scene.wall_line", -6, 13)
-    gain = np.exp(np.interp(np.linspace(0, 1, 60), np.linspace(0, 1, 12), draw.normals("scene.wall_line_waves", 12, 0.5)))
+    gain = np.exp(
+        np.interp(np.linspace(0, 1, 60), np.linspace(0, 1, 12), draw.normals("scene.wall_line_waves", 12, 0.5))
+    )
     return [
         Shape("amniotic fluid", cavity, Tissue(haze, enhancement, 1.5), 0.006 * unit),
         Reflector(cavity, level, closed=True, exponent=7, floor=0.05, roughness=3, gain=gain),
@@ -229,8 +243,9 @@ def _neighbours(draw: Draw, cavity: np.ndarray, fetus: Anatomy, unit: float) -> 
 def _limb_section(draw: Draw, name: str, spot: np.ndarray, unit: float) -> list[Shape | Reflector]:
     """A limb cut across: skin, soft tissue, one or two bright bones with a shadow."""
     size = draw.log_uniform(f"{name}_size", 0.025, 0.075) * unit
-    outline = curves.ellipse(spot, (size, size * draw.uniform(f"{name}_flat", 0.6, 1.0)),
-                             draw.uniform(f"{name}_turn", 0, np.pi), 40)
+    outline = curves.ellipse(
+        spot, (size, size * draw.uniform(f"{name}_flat", 0.6, 1.0)), draw.uniform(f"{name}_turn", 0, np.pi), 40
+    )
     outline = curves.lumpy(outline, draw.normals(f"{name}_lumps", 8), 0.08)
     tissue = Tissue(draw.uniform(f"{name}_echo", -9, 2), 0.02, 2.0)
     bone = spot + draw.uniforms(f"{name}_bone_at", 2, -0.25, 0.25) * size
@@ -253,7 +268,9 @@ def _limb_along(draw: Draw, name: str, spot: np.ndarray, unit: float) -> list[Sh
     return [
         Shape("limbs", outline, Tissue(draw.uniform(f"{name}_echo", -9, 1), 0.02, 2.0), 0.06 * width),
         Reflector(outline, draw.uniform(f"{name}_skin", -8, 6), closed=True, exponent=4, floor=0.1),
-        Shape("limbs", curves.strip(shaft, 0.2 * width), Tissue(draw.uniform(f"{name}_bone", -2, 9), 1.5, 1), 0.05 * width),
+        Shape(
+            "limbs", curves.strip(shaft, 0.2 * width), Tissue(draw.uniform(f"{name}_bone", -2, 9), 1.5, 1), 0.05 * width
+        ),
         Reflector(shaft, draw.uniform(f"{name}_face", 4, 18), exponent=3, floor=0.1),
     ]
 
@@ -277,8 +294,9 @@ def _cord_loop(draw: Draw, name: str, spot: np.ndarray, unit: float) -> list[Sha
 def _body_part(draw: Draw, name: str, spot: np.ndarray, unit: float) -> list[Shape | Reflector]:
     """Something rounded and fleshy that the section only grazes: trunk, twin, fibroid."""
     size = draw.log_uniform(f"{name}_size", 0.08, 0.24) * unit
-    outline = curves.ellipse(spot, (size, size * draw.uniform(f"{name}_flat", 0.6, 1.0)),
-                             draw.uniform(f"{name}_turn", 0, np.pi), 56)
+    outline = curves.ellipse(
+        spot, (size, size * draw.uniform(f"{name}_flat", 0.6, 1.0)), draw.uniform(f"{name}_turn", 0, np.pi), 56
+    )
     outline = curves.lumpy(outline, draw.normals(f"{name}_lumps", 8), 0.09)
     echo = draw.uniform(f"{name}_echo", -8, 2)
     items: list[Shape | Reflector] = [
@@ -308,9 +326,7 @@ def _crossing_cord(draw: Draw, cavity: np.ndarray, fetus: Anatomy, unit: float) 
     return _NEIGHBOURS[kind](draw, "scene.crossing_item", edge, unit)
 
 
-def roughness_maps(
-    draw: Draw, canvas: Canvas, cavity: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def roughness_maps(draw: Draw, canvas: Canvas, cavity: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Noise maps (H, W) of deviation 1: patches, layers along the cavity's wall and the probe, and slow drift."""
     generator = draw.generator
     drift = patch_noise(generator, canvas.shape, (0.25, 0.10))
@@ -322,7 +338,7 @@ def roughness_maps(
     cv2.fillPoly(mask, [np.rint(np.clip(canvas.to_pixels(cavity), -9000, 9000)).astype(np.int32)], 0)
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3) * canvas.pixel
     thickness = draw.setting("scene.layer_thickness") * field.height
-    follow = draw.uniform("scene.layers_follow_wall", 0.0, 1.0)
+    follow = draw.uniform("scene.layers_follow_wall", 0.0, 0.7)
     sway = drift * draw.uniform("scene.layer_sway", 0.1, 0.8)
     toward = follow * np.exp(-distance / (0.15 * field.height))
     across = (toward * distance + (1 - toward) * depth) / thickness + sway + 40

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from core.errors import ParameterError
-from core.preprocessing.screen import find_panels, paint_boxes, square
+from core.preprocessing.screen import find_panels, paint_boxes, rectangle, square
 from core.preprocessing.settings import PreprocessingSettings
 
 # Half widths, in luminance levels, of the window whose pixels vote for a level's colour: the smallest that holds
@@ -21,9 +21,13 @@ _HALF_WIDTHS = np.array([0, 1, 2, 4, 8, 16, 32, 64, 128, 255])
 _REACH = 96  # levels that a gray map's red or blue may lie from its luminance
 _COLUMNS = 2 * _REACH + 1
 _SECOND_LOOK = 24  # levels around the first estimate within which pixels vote again
+_SATURATED = 96  # difference between channels that a gray map hardly reaches
+_VOTERS = 200_000  # pixels of a frame beyond which only every fourth votes
 _DARK = 8  # luminance under which a pixel tells nothing about the colour noise
 _CLEAN_SPREAD = 1.0  # rounding alone spreads colours no further; beyond it the frame has been through JPEG
 _STANDS_OUT = 12  # gray levels by which a faintly coloured pixel must differ from its surroundings in a JPEG frame
+_BLACK = 16  # luminance under which the rim of something drawn looks black
+_SPECK = 24  # gray levels by which such a rim lies below its surroundings
 _STROKE = 5  # an uncoloured stroke is narrower than this many pixels
 
 
@@ -54,33 +58,39 @@ def estimate_tint(rgb: np.ndarray, inside: np.ndarray | None = None) -> Tint:
     inside
         (H, W) bool, the pixels that vote; all by default.
     """
-    gray = gray_of(rgb)
-    votes = [_vote_table(gray, rgb[..., channel], inside) for channel in (0, 2)]
-    total = votes[0].sum()
-    if total == 0:
+    if inside is None:
+        inside = np.ones(rgb.shape[:2], bool)
+    if inside.size > _VOTERS:  # a quarter of the pixels tells as much
+        half = (inside.shape[1] // 2, inside.shape[0] // 2)
+        rgb = cv2.resize(rgb, half, interpolation=cv2.INTER_NEAREST)
+        inside = cv2.resize(inside.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST) > 0
+    red, green, blue = (channel[inside].astype(np.int16) for channel in cv2.split(rgb))
+    levels = gray_of(rgb)[inside]
+    if levels.size == 0:
         return Tint(np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1), 0.0)
-    offsets = np.arange(-_REACH, _REACH + 1)
-    differences, deviations = [], []
-    for table in votes:
-        first = _windowed_median(table, max(50, total // 200))
-        near = np.abs(offsets[None, :] - first[:, None]) <= _SECOND_LOOK
-        # A running median over luminance: text of one gray level may outvote the echo there, but not at its neighbours.
-        final = median_filter(_windowed_median(table * near, 50), 7, mode="nearest")
-        differences.append(final)
-        deviations.append(_usual_departure(table * near, final))
+    saturation = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    modest = saturation <= max(_SATURATED, 2 * np.median(saturation))  # signal colours have no vote
+    levels, red, blue = levels[modest], red[modest], blue[modest]
+    offsets = [np.clip(channel - levels, -_REACH, _REACH) for channel in (red, blue)]
+    enough = max(50, levels.size // 200)
+    first = [_windowed_median(_vote_table(levels, offset), enough) for offset in offsets]
+    near = np.ones(levels.shape, bool)
+    for offset, curve in zip(offsets, first, strict=True):
+        near &= np.abs(offset - curve[levels]) <= _SECOND_LOOK
+    tables = [_vote_table(levels[near], offset[near]) for offset in offsets]
+    # A running median over luminance: text of one gray level may outvote the echo there, but not at its neighbours.
+    curves = [median_filter(_windowed_median(table, 50), 7, mode="nearest") for table in tables]
     luminance = np.arange(256)
-    red, blue = (luminance + difference for difference in differences)
+    red, blue = (luminance + curve for curve in curves)
     green = (luminance - 0.299 * red - 0.114 * blue) / 0.587
     colours = np.clip(np.rint(np.stack([red, green, blue], axis=1)), 0, 255).astype(np.uint8)
-    return Tint(colours, max(deviations))
+    return Tint(colours, max(_usual_departure(table, curve) for table, curve in zip(tables, curves, strict=True)))
 
 
-def _vote_table(gray: np.ndarray, channel: np.ndarray, inside: np.ndarray | None) -> np.ndarray:
-    """Counts (256, 2 * _REACH + 1) of luminance against the channel's difference from luminance."""
-    difference = np.subtract(channel, gray, dtype=np.int16)
-    cell = np.clip(difference, -_REACH, _REACH) + (_REACH + _COLUMNS * gray.astype(np.int32))
-    votes = cell.ravel() if inside is None else cell[inside]
-    return np.bincount(votes, minlength=256 * _COLUMNS).reshape(256, _COLUMNS).astype(np.int32)
+def _vote_table(levels: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Counts (256, 2 * _REACH + 1) of luminance against a channel's offset from luminance."""
+    cells = offsets + (_REACH + _COLUMNS * levels.astype(np.int32))
+    return np.bincount(cells, minlength=256 * _COLUMNS).reshape(256, _COLUMNS).astype(np.int32)
 
 
 def _windowed_median(table: np.ndarray, enough: int) -> np.ndarray:
@@ -147,42 +157,59 @@ def _box_mask(pixels: np.ndarray, settings: PreprocessingSettings) -> np.ndarray
 
 def _tint_mask(pixels: np.ndarray, settings: PreprocessingSettings, inside: np.ndarray | None) -> np.ndarray:
     gray = gray_of(pixels)
-    found = _sharp_strokes(gray, settings.sharp_jump)
+    found = np.zeros(gray.shape, np.uint8)
     if pixels.ndim == 3:
         if inside is None:
             panels, bars = find_panels(gray)
             inside = paint_boxes(panels + bars, gray.shape) == 0
         found |= _coloured(pixels, gray, estimate_tint(pixels, inside), settings)
-    return found
+    if settings.sharp_jump:
+        found |= _sharp_strokes(gray, found, settings.sharp_jump, inside)
+    return found > 0
 
 
 def _coloured(rgb: np.ndarray, gray: np.ndarray, tint: Tint, settings: PreprocessingSettings) -> np.ndarray:
+    """Pixels (H, W) uint8 off the frame's gray map, with their dark rims."""
     departure = tint_departure(rgb, tint, gray)
     threshold = max(settings.tint_tolerance, settings.tint_spread * tint.spread)
     strong = departure > threshold
     if tint.spread > _CLEAN_SPREAD:
         # JPEG smears colour over whole blocks but keeps luminance sharp: faint colour alone is no evidence there.
         stands_out = cv2.absdiff(gray, cv2.medianBlur(gray, 5)) >= _STANDS_OUT
-        return (departure > 4 * threshold) | (strong & stands_out)
-    # Antialiased rims fade into black and back to the tint: beside a drawn pixel, half the departure will do.
-    beside = cv2.dilate(strong.astype(np.uint8), square(3))
-    return strong | ((departure > threshold / 2) & (beside > 0))
+        return ((departure > 4 * threshold) | (strong & stands_out)).astype(np.uint8)
+    # Antialiased rims fade into black: beside a drawn pixel, half the departure or a black speck will do. Drawn pixels
+    # are lowered first, lest the echo between two of them looks dark.
+    beside = cv2.dilate(strong.astype(np.uint8), square(3)) > 0
+    lowered = np.where(strong, cv2.erode(gray, square(_STROKE)), gray)
+    speck = (gray < _BLACK) & (cv2.morphologyEx(lowered, cv2.MORPH_BLACKHAT, square(_STROKE)) >= _SPECK)
+    return (strong | (beside & ((departure > threshold / 2) | speck))).astype(np.uint8)
 
 
-def _sharp_strokes(gray: np.ndarray, jump: int) -> np.ndarray:
-    """Uncoloured letters and crosses: brighter by ``jump`` than both their sides along the row within four pixels.
+def _sharp_strokes(gray: np.ndarray, found: np.ndarray, jump: int, inside: np.ndarray | None) -> np.ndarray:
+    """Uncoloured letters, crosses and lines (H, W) uint8: thin, and brighter by ``jump`` than what lies beside them.
 
-    A beam is wider than that across, so echo does not do it; along the depth it may, so only rows are searched, and
-    the horizontal parts of a stroke are taken when they touch an upright one.
+    They are either two pixels thin, or up to four pixels wide along the row; a beam blurs echo wider than that. What
+    hangs together with such pixels and stands out by half the jump belongs to the stroke. Dark rims of what is already
+    ``found``, and what is not ``inside``, are raised first, lest the echo between or beside them looks sharp.
     """
-    if jump == 0:
-        return np.zeros(gray.shape, bool)
-    across = cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, cv2.getStructuringElement(cv2.MORPH_RECT, (_STROKE, 1)))
-    upright = (across >= jump).astype(np.uint8)
-    if not upright.any():
-        return upright.astype(bool)
-    thin = cv2.morphologyEx(gray, cv2.MORPH_TOPHAT, square(2 * _STROKE - 1)) >= jump
-    return (cv2.dilate(upright, square(2 * _STROKE - 1)) > 0) & thin
+    free = cv2.dilate(found, square(3)) == 0
+    raised = gray if free.all() else np.where(free, gray, cv2.dilate(gray, square(_STROKE)))
+    if inside is not None:
+        raised = np.where(inside, raised, np.uint8(255))
+        free &= inside
+    upright = cv2.morphologyEx(raised, cv2.MORPH_TOPHAT, rectangle(_STROKE, 1))
+    thin = cv2.morphologyEx(raised, cv2.MORPH_TOPHAT, square(3))
+    sharpness = cv2.max(upright, thin)
+    seeds = (sharpness >= jump) & free
+    if not seeds.any():
+        return np.zeros_like(found)
+    wide = cv2.morphologyEx(raised, cv2.MORPH_TOPHAT, square(2 * _STROKE - 1)) >= jump
+    beside = cv2.dilate(seeds.astype(np.uint8), square(_STROKE)) > 0
+    candidates = ((2 * sharpness.astype(np.int16) >= jump) | (wide & beside)) & free
+    count, labels = cv2.connectedComponents(candidates.astype(np.uint8))
+    belongs = np.zeros(count, np.uint8)
+    belongs[labels[seeds]] = 1
+    return belongs[labels]
 
 
 def fill_annotations(gray: np.ndarray, mask: np.ndarray, settings: PreprocessingSettings) -> np.ndarray:
@@ -217,4 +244,3 @@ def fill_annotations(gray: np.ndarray, mask: np.ndarray, settings: Preprocessing
     window = (settings.fill_kernel, settings.fill_kernel)
     mean = cv2.boxFilter(gray, -1, window, borderType=cv2.BORDER_CONSTANT)
     return np.where(marked > 0, mean, gray)
-

@@ -22,7 +22,8 @@ _BOX_SHARE = 0.002  # of the sector that a black box covers at least
 _JUMP = 48  # gray levels between neighbours of a row, which drawn things reach and echo does not
 _STRAIGHT = 12  # pixels of an outline that lie in one row or column where it was drawn
 _GROWTH = 30.0  # an island belongs to the sector if the hull grows by at most this many times the island
-_GROWTH_DRAWN = 2.0  # the same for an island that looks drawn
+_GROWTH_LETTERS = 2.0  # the same for an island that looks like letters
+_GROWTH_BUTTON = 0.5  # the same for an island that looks like a bar or a button
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,16 @@ def find_sector(pixels: np.ndarray) -> Sector:
     if min(gray.shape) < _SMALLEST_SIDE:
         return whole_frame(gray.shape, "The frame is too small to look for a sector, so the whole frame is used.")
     panels, bars = find_panels(gray)
-    echo = _echo(pixels, gray, panels + bars)
+    echo = _echo(pixels, gray, paint_boxes(panels + bars, gray.shape))
     outline, islands = _outline(echo, gray)
     if outline is None:
         return whole_frame(gray.shape, "The automatic crop found no sector, so the whole frame is used.")
     hull = np.zeros(gray.shape, np.uint8)
     cv2.fillConvexPoly(hull, outline, 1)
-    for box in [box for box in panels if _has_straight_edges(gray, box)] + bars:
+    drawn = [box for box in panels if _has_straight_edges(gray, box)] + bars
+    for box in drawn:
         _carve_rim(hull, box)
-    _carve_black_boxes(hull, islands)
+    _carve_black_boxes(hull, gray, paint_boxes(drawn, gray.shape))
     _carve_probe_face(hull, islands)
     return _sector_of(hull)
 
@@ -85,13 +87,11 @@ def _sector_of(hull: np.ndarray) -> Sector:
     return Sector(mask, Box(top + down, top + down + high, left + across, left + across + wide), shape)
 
 
-def _echo(pixels: np.ndarray, gray: np.ndarray, panels: list[Box]) -> np.ndarray:
+def _echo(pixels: np.ndarray, gray: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Pixels (H, W) uint8 that are neither background, nor coloured, nor on a panel."""
-    echo = (gray > background_level(gray)).astype(np.uint8)
-    echo[paint_boxes(panels, gray.shape) > 0] = 0
+    echo = ((gray > background_level(gray)) & (drawn == 0)).astype(np.uint8)
     if pixels.ndim == 3:
-        thinned = np.ascontiguousarray(pixels[::2, ::2])
-        tint = estimate_tint(thinned, echo[::2, ::2] > 0)
+        tint = estimate_tint(pixels, echo > 0)
         coloured = tint_departure(pixels, tint, gray) > max(20.0, 5.0 * tint.spread)
         echo[cv2.dilate(coloured.astype(np.uint8), square(5)) > 0] = 0
     return echo
@@ -113,7 +113,7 @@ def _outline(echo: np.ndarray, gray: np.ndarray) -> tuple[np.ndarray | None, np.
         points = np.concatenate(contours)
         candidate = cv2.convexHull(points if outline is None else np.concatenate([outline, points]))
         grown = cv2.contourArea(candidate)
-        limit = _GROWTH_DRAWN if _looks_drawn(island, gray[window]) else _GROWTH
+        limit = _growth_limit(island, gray[window])
         if outline is None or grown - covered <= limit * area:
             outline, covered = candidate, grown
             kept[window] |= island
@@ -122,17 +122,19 @@ def _outline(echo: np.ndarray, gray: np.ndarray) -> tuple[np.ndarray | None, np.
     return outline, kept
 
 
-def _looks_drawn(island: np.ndarray, gray: np.ndarray) -> bool:
-    """Whether an island is a bar, a button, a logo or a line of text.
+def _growth_limit(island: np.ndarray, gray: np.ndarray) -> float:
+    """How many times its own area an island of echo may make the hull grow.
 
-    It is when it is very long, fills its bounding box, or has gray levels that jump along its rows: a beam is many
-    pixels wide, so echo hardly ever jumps between neighbours.
+    Little when it looks like a bar or a button, that is very long or filling its bounding box; not much when gray
+    levels jump along its rows as in logos and letters: a beam is many pixels wide, so echo hardly ever jumps.
     """
     if island.mean() >= 0.93 or max(island.shape) > 8 * min(island.shape):
-        return True
+        return _GROWTH_BUTTON
     within = cv2.erode(island, square(3), borderType=cv2.BORDER_CONSTANT, borderValue=0)[:, :-1] > 0
     jumps = cv2.absdiff(gray[:, 1:], gray[:, :-1]) >= _JUMP
-    return within.any() and jumps[within].mean() >= 0.02
+    if within.any() and jumps[within].mean() >= 0.02:
+        return _GROWTH_LETTERS
+    return _GROWTH
 
 
 def _carve_rim(hull: np.ndarray, box: Box) -> None:
@@ -162,16 +164,17 @@ def _has_straight_edges(gray: np.ndarray, box: Box) -> bool:
             continue
         strip = level[low:high, box.left : box.right] if rows else level[box.top : box.bottom, low:high].T
         shares.append(np.mean(np.abs(np.diff(strip, axis=0)).max(axis=0) >= 5))
-    return not shares or min(shares) >= 0.7
+    return not shares or (min(shares) >= 0.5 and np.mean(shares) >= 0.8)
 
 
-def _carve_black_boxes(hull: np.ndarray, islands: np.ndarray) -> None:
+def _carve_black_boxes(hull: np.ndarray, gray: np.ndarray, drawn: np.ndarray) -> None:
     """Takes off black rectangles that hide a name or a logo, and staircases of them.
 
     Dark fluid has a ragged outline; a box is bounded by straight rows and columns wherever it meets echo.
     """
-    echo = cv2.morphologyEx(islands, cv2.MORPH_CLOSE, square(5))
-    dark = hull & (1 - echo)
+    lit = ((gray > background_level(gray)) & (drawn == 0)).astype(np.uint8)
+    lit = cv2.morphologyEx(cv2.morphologyEx(lit, cv2.MORPH_OPEN, square(3)), cv2.MORPH_CLOSE, square(5))
+    dark = hull & (1 - lit)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(dark, connectivity=4)
     least = _BOX_SHARE * cv2.countNonZero(hull)
     inner = cv2.erode(hull, square(7), borderType=cv2.BORDER_CONSTANT, borderValue=0)
@@ -228,7 +231,12 @@ def _arc_along(
     columns: np.ndarray, first_echo: np.ndarray, first_hull: np.ndarray
 ) -> tuple[float, float, float] | None:
     """Centre and radius of the circle that most of the topmost echo lies on, or None."""
-    below = np.flatnonzero(first_echo - first_hull >= 2)
+    depth = first_echo - first_hull
+    sunken = np.flatnonzero(depth >= 2)
+    if len(sunken) == 0:
+        return None
+    hollows = np.split(sunken, np.flatnonzero(np.diff(sunken) > 10) + 1)
+    below = max(hollows, key=lambda hollow: depth[hollow].sum())
     if len(below) < 12:
         return None
     inner = np.arange(max(0, below[0] - 4), min(len(columns), below[-1] + 5))

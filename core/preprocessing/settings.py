@@ -103,7 +103,7 @@ class PreprocessingSettings:
     boxes: Mapping[str, ColourBox] | None = None
     tint_tolerance: int = 6
     tint_spread: float = 3.0
-    sharp_jump: int = 80
+    sharp_jump: int = 100
     grow: int = 1
     fill: str = "inpaint"
     fill_kernel: int = 25

@@ -27,6 +27,8 @@ THESIS_CROPS: dict[tuple[int, int], Box] = {
     (768, 1024): Box(80, 570, 1, 760),
 }
 
+_MUCH_DRAWN = 0.1  # of the sector: more than scanners draw
+
 _TITLES = {
     "input": "Input in gray",
     "crop": "Crop",
@@ -160,8 +162,7 @@ def run(pixels: np.ndarray, settings: PreprocessingSettings, chain: str = "plane
 
     gray, sector, mask = _chain(pixels, settings, chain, settings.size, keep)
     keep("channels", cv2.merge([gray, gray, gray]), 0, "The gray image is repeated in three equal channels.")
-    notes = (sector.note,) if sector.note else ()
-    return Preprocessed(tuple(stages), mask, sector.mask, sector.box, notes)
+    return Preprocessed(tuple(stages), mask, sector.mask, sector.box, _notes(sector, mask))
 
 
 def prepare(
@@ -183,10 +184,7 @@ def prepare(
     ParameterError
         If there is no such chain, or the size is out of range.
     """
-    least, greatest, _ = INTEGER_RANGES["size"]
-    if size is not None and not least <= size <= greatest:
-        raise ParameterError(f"The side of the prepared image must be from {least} to {greatest} pixels; it is {size}.")
-    return _chain(pixels, settings, chain, settings.size if size is None else size, _nobody)[0]
+    return _chain(pixels, settings, chain, _checked_size(size, settings), _nobody)[0]
 
 
 def clean(pixels: np.ndarray, settings: PreprocessingSettings) -> Cleaned:
@@ -199,12 +197,30 @@ def clean(pixels: np.ndarray, settings: PreprocessingSettings) -> Cleaned:
     ImageError
         If the pixels are not (H, W) or (H, W, 3) uint8.
     """
-    _check_pixels(pixels)
-    gray, sector, _ = _clean(pixels, settings, _nobody)
+    gray, sector, mask = _clean(_checked(pixels), settings, _nobody)
     if settings.order == "crop_last":
         gray = _cut(gray, sector)
-    notes = (sector.note,) if sector.note else ()
-    return Cleaned(gray, sector.mask[sector.box.slices], sector.box, notes)
+    return Cleaned(gray, sector.mask[sector.box.slices], sector.box, _notes(sector, mask))
+
+
+def finish(
+    cleaned: Cleaned, settings: PreprocessingSettings, chain: str = "plane", size: int | None = None
+) -> np.ndarray:
+    """The rest of a chain for a frame that was cleaned, and perhaps corrupted since: (size, size) uint8.
+
+    ``finish(clean(pixels, settings), settings)`` is ``prepare(pixels, settings)``, but with ``crop_last``, whose
+    percentiles look at parts of the screen that a cleaned frame no longer has.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such chain, or the size is out of range.
+    """
+    _check_chain(chain)
+    gray = cleaned.gray
+    if chain == "plane":
+        gray = _enhance(gray, cleaned.sector, settings, _nobody)
+    return _watched_resize(gray, settings, _checked_size(size, settings), _nobody)
 
 
 def histogram(image: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray:
@@ -213,28 +229,61 @@ def histogram(image: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray
     return np.bincount((gray if inside is None else gray[inside]).ravel(), minlength=256)
 
 
-def _check_pixels(pixels: np.ndarray) -> None:
+def _checked(pixels: np.ndarray) -> np.ndarray:
+    """The pixels, if they are an image."""
     is_image = isinstance(pixels, np.ndarray) and (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3))
     if not is_image or pixels.dtype != np.uint8 or pixels.size == 0:
         raise ImageError("Preprocessing needs a gray or RGB image of 8 bits a channel; decode the file first.")
+    return pixels
+
+
+def _notes(sector: Sector, mask: np.ndarray) -> tuple[str, ...]:
+    """Sentences on what may have gone wrong."""
+    notes = [sector.note] if sector.note else []
+    share = np.count_nonzero(mask & sector.mask) / np.count_nonzero(sector.mask)
+    if share > _MUCH_DRAWN:
+        notes.append(
+            f"{share:.0%} of the sector was taken for annotations; if this is colour Doppler or echo, "
+            "choose another annotation mask or none."
+        )
+    return tuple(notes)
+
+
+def _check_chain(chain: str) -> None:
+    if chain not in CHAINS:
+        raise ParameterError(f"There is no chain {chain!r}; choose one of {', '.join(CHAINS)}.")
+
+
+def _checked_size(size: int | None, settings: PreprocessingSettings) -> int:
+    if size is None:
+        return settings.size
+    least, greatest, _ = INTEGER_RANGES["size"]
+    if not least <= size <= greatest:
+        raise ParameterError(f"The side of the prepared image must be from {least} to {greatest} pixels; it is {size}.")
+    return size
 
 
 def _chain(
     pixels: np.ndarray, settings: PreprocessingSettings, chain: str, size: int, watch: _Watcher
 ) -> tuple[np.ndarray, Sector, np.ndarray]:
     """The prepared image, the sector, and the annotation mask of the full frame."""
-    _check_pixels(pixels)
-    if chain not in CHAINS:
-        raise ParameterError(f"There is no chain {chain!r}; choose one of {', '.join(CHAINS)}.")
+    pixels = _checked(pixels)
+    _check_chain(chain)
     gray, sector, mask = _clean(pixels, settings, watch)
     crop_last = settings.order == "crop_last"
     if chain == "plane":
         inside = None if crop_last else sector.mask[sector.box.slices]
-        gray = _watched_stretch(gray, inside, settings, watch)
-        gray = _watched_median(gray, settings, watch)
+        gray = _enhance(gray, inside, settings, watch)
     if crop_last:
         gray = _watched_crop(gray, sector, watch)
     return _watched_resize(gray, settings, size, watch), sector, mask
+
+
+def _enhance(
+    gray: np.ndarray, inside: np.ndarray | None, settings: PreprocessingSettings, watch: _Watcher
+) -> np.ndarray:
+    """Percentile stretch and median: what the plane chain has and the detector's has not."""
+    return _watched_median(_watched_stretch(gray, inside, settings, watch), settings, watch)
 
 
 def _clean(
@@ -331,18 +380,21 @@ def _percentiles(counts: np.ndarray, *percents: float) -> tuple[float, ...]:
     found = []
     for percent in percents:
         position = percent / 100 * (rising[-1] - 1)
-        lower = int(np.searchsorted(rising, np.floor(position), side="right"))
-        upper = int(np.searchsorted(rising, min(np.floor(position) + 1, rising[-1] - 1), side="right"))
-        found.append(lower + (upper - lower) * (position - np.floor(position)))
+        below = np.floor(position)
+        part = position - below
+        lower = int(np.searchsorted(rising, below, side="right"))
+        upper = int(np.searchsorted(rising, min(below + 1, rising[-1] - 1), side="right"))
+        # Written as numpy writes it, for the last bit decides how the stretched levels are cut to integers.
+        step = upper - lower
+        found.append(float(lower + step * part if part < 0.5 else upper - step * (1 - part)))
     return tuple(found)
 
 
 def _stretch_table(low: float, high: float) -> np.ndarray:
     """``skimage.exposure.rescale_intensity(levels, in_range=(low, high))`` for all levels, (256,) uint8."""
     levels = np.arange(256, dtype=np.float64)
-    if low == high:
-        return levels.astype(np.uint8)
-    return ((np.clip(levels, low, high) - low) / (high - low) * 255).astype(np.uint8)
+    clipped = np.clip(levels, low, high)
+    return (clipped if low == high else (clipped - low) / (high - low) * 255).astype(np.uint8)
 
 
 def _watched_median(gray: np.ndarray, settings: PreprocessingSettings, watch: _Watcher) -> np.ndarray:

@@ -10,14 +10,16 @@ import streamlit as st
 
 from core import cache
 from core.errors import PlaneLabError
+from pages.components import link
 
 log = logging.getLogger("planelab")
 DISCLAIMER = "PlaneLab is for research and teaching. It is no medical device: do not use it for diagnosis."
 
 
 @contextmanager
-def page_frame() -> Iterator[None]:
-    """Run a page inside: its errors meant for users become sentences, and the footer stands below whatever happens."""
+def page_frame(path: str) -> Iterator[None]:
+    """Run the page at ``path`` inside: errors meant for users become sentences, and the footer stands in any case."""
+    link.enter_page(path)
     body = st.container()
     st.divider()
     st.caption(DISCLAIMER)

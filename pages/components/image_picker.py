@@ -13,7 +13,8 @@ from core import cache
 from core.errors import PlaneLabError
 from core.images import Frame, read_image
 from core.library import is_phantom_id, sample_ids
-from pages.components.state import IMAGE, URL
+from pages.components.link import linked, one_of
+from pages.components.state import IMAGE
 
 UPLOAD_TYPES = ["png", "jpg", "jpeg", "tif", "tiff", "bmp"]
 MAX_UPLOADS = 30
@@ -41,12 +42,14 @@ def pick_image() -> Picked | None:
         _uploader()
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        image_id = st.selectbox(
+        image_id = linked(
+            st.selectbox,
             "Image",
             list(titles),
-            format_func=lambda name: titles.get(name, name),
             key=IMAGE,
-            bind=URL,
+            default=next(iter(sample_ids()), next(iter(titles))),
+            parse=one_of(list(titles)),
+            format_func=lambda name: titles.get(name, name),
             help="The chosen image stays when you change the page.",
         )
         _uploader()

@@ -8,7 +8,8 @@ import streamlit as st
 from core import cache
 from core.errors import ModelError
 from core.zoo import Card, Classifier
-from pages.components.state import MODEL, URL
+from pages.components.link import linked, one_of
+from pages.components.state import MODEL
 
 
 def pick_model(task: str = "plane") -> Card:
@@ -23,7 +24,15 @@ def pick_model(task: str = "plane") -> Card:
     if not cards:
         raise ModelError(f"No model for the task {task} is installed; train one with python -m core train --help.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox("Model", list(cards), format_func=lambda name: cards[name].title, key=MODEL, bind=URL)
+        name = linked(
+            st.selectbox,
+            "Model",
+            list(cards),
+            key=MODEL,
+            default=next(iter(cards)),
+            parse=one_of(list(cards)),
+            format_func=lambda name: cards[name].title if name in cards else name,
+        )
         card = cards.get(name) or next(iter(cards.values()))
         if st.button("Model card", icon=":material/badge:"):
             show_card(card)

@@ -1,29 +1,30 @@
-"""What the address bar carries and how to reset it.
+"""Keys of what the pages share, and how to reset it.
 
-Every widget whose value makes a view is bound to the URL under one of these keys and shared by all pages, so that a
-link shows a colleague the same view and a change of page keeps it.
+Every widget whose value makes a view keeps it under one of these keys in the session and in the URL (see ``link.py``),
+so that a link shows a colleague the same view and a change of page keeps it.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 import streamlit as st
+
+from pages.components import link
 
 IMAGE = "image"
 MODEL = "model"
 KIND = "kind"
 SEED = "seed"
 REGION = "region"
+VIEW = "view"
 METHODS = "methods"
 TARGET = "target"
 OPACITY = "opacity"
 COLOUR_MAP = "colours"
 DATA = "data"
+SHARES = "shares"
 TRUE_CLASS = "true"
 PREDICTED_CLASS = "predicted"
 CHAIN = "chain"
-URL: Literal["query-params"] = "query-params"
 
 KEPT_ON_RESET = ("uploads", "result_store")
 
@@ -38,7 +39,7 @@ def reset() -> None:
     for key in list(st.session_state):
         if key not in KEPT_ON_RESET:
             del st.session_state[key]
-    st.query_params.clear()
+    link.forget()
 
 
 def open_image(image_id: str) -> None:

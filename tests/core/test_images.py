@@ -608,6 +608,16 @@ def test_png_whose_data_stop_early(capfd):
         read_image(png(samples(8, 3), 8, 2, data=zlib.compress(half)))
 
 
+def test_every_flipped_byte_of_a_png_is_noticed():
+    palette = chunk(b"PLTE", bytes(range(12))) + chunk(b"tRNS", b"\x80\x90")
+    data = png(samples(2, 1)[:4, :5], 2, 3, before=palette)
+    for position in range(len(data)):
+        flipped = bytearray(data)
+        flipped[position] ^= 0x10
+        with pytest.raises(ImageError):
+            read_image(bytes(flipped))
+
+
 def test_bmp_by_run_lengths_that_stops_early():
     values = smooth(1)
     runs = b"".join(bytes([1, value]) for value in values[-1]) + b"\0\0\0\1"
@@ -633,13 +643,14 @@ def claims(width, height):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "JPEG"])
-def test_size_is_judged_before_decoding(kind):
+def test_size_is_judged_before_decoding(kind, capfd):
     with pytest.raises(ImageError, match=r"claims \d+ x 60000 pixels, more than the 40 megapixels"):
         read_image(claims(60_000, 60_000)[kind])
     with pytest.raises(ImageError, match="shows nothing"):
         read_image(claims(0, 100)[kind])
     with pytest.raises(ImageError):  # allowed, but the data cannot be there
         read_image(claims(6000, 6000)[kind])
+    assert capfd.readouterr() == ("", "")  # no decoder was asked
 
 
 def test_largest_size_is_read():
@@ -747,6 +758,29 @@ def test_flipped_bits_give_a_frame_or_a_sentence(kind, flips):
         assert str(error)
     else:
         assert frame.pixels.dtype == np.uint8
+
+
+PNG_PARTS = {
+    "IHDR": struct.pack(">IIBBBBB", 5, 4, 2, 3, 0, 0, 0),
+    "PLTE": bytes(range(12)),
+    "tRNS": b"\x80\x90",
+    "acTL": struct.pack(">II", 2, 0),
+    "eXIf": b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0",
+    "IDAT": zlib.compress(packed_rows(samples(2, 1)[:4, :5], 2)),
+}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(PNG_PARTS)), st.binary(max_size=30), st.integers(0, 30), st.integers(0, 30))
+def test_chunks_of_any_content_give_a_frame_or_a_sentence(kind, rest, first, last):
+    body = PNG_PARTS[kind][:first] + rest + PNG_PARTS[kind][last:]
+    chunks = [chunk(name.encode(), body if name == kind else part) for name, part in PNG_PARTS.items()]
+    try:
+        frame = read_image(b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + chunk(b"IEND", b""))
+    except ImageError as error:
+        assert str(error)
+    else:
+        assert frame.pixels.size
 
 
 BEGINNINGS = [

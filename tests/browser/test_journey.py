@@ -1,0 +1,170 @@
+"""What a visitor does, in a real browser: upload a scanner screen and follow it through every page.
+
+With ``PLANELAB_SCREENSHOTS=DIR`` each page is photographed in light and dark, wide and narrow.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import cv2
+import pytest
+from playwright.sync_api import Page, expect
+
+REAL_SCREEN = Path(__file__).resolve().parents[3] / "shared" / "data" / "raw_frames" / "brain_tv.png"
+PAGES = ("", "preprocessing", "corruption", "prediction", "interpretability", "confusion_matrix")
+LONG = 120_000
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory) -> Path:
+    """A real scanner screen where the project's material lies beside the checkout, else a simulated one."""
+    if REAL_SCREEN.is_file():
+        return REAL_SCREEN
+    from core.phantom import raw_screen
+
+    path = tmp_path_factory.mktemp("screen") / "screen.png"
+    cv2.imwrite(str(path), cv2.cvtColor(raw_screen("BPD", 3, scanner="ge").pixels, cv2.COLOR_RGB2BGR))
+    return path
+
+
+def open_page(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.locator("h1")).to_be_visible(timeout=LONG)
+
+
+def settle(page: Page) -> None:
+    """Wait until no script runs and no model loads any more."""
+    expect(page.get_by_text("is loading; this takes some seconds")).to_have_count(0, timeout=LONG)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=LONG)
+    page.wait_for_timeout(500)
+
+
+def go_to(page: Page, title: str) -> None:
+    page.get_by_role("link", name=title, exact=True).first.click()
+    expect(page.locator("h1")).to_have_text(title, timeout=LONG)
+    settle(page)
+
+
+def upload(page: Page, *paths: Path) -> None:
+    page.get_by_role("button", name="Upload").first.click()
+    page.locator("input[type=file]").set_input_files([str(path) for path in paths])
+    settle(page)
+    page.keyboard.press("Escape")
+
+
+def no_failure(page: Page) -> None:
+    expect(page.get_by_text("Traceback")).to_have_count(0)
+    expect(page.get_by_text("encountered an error")).to_have_count(0)
+
+
+def test_first_screen_is_usable_before_the_model_is_there(page: Page, server: str):
+    open_page(page, server)
+    expect(page.get_by_role("slider", name=re.compile("Intensity"))).to_be_visible()
+    expect(page.get_by_text("SSIM in the sector")).to_be_visible()
+    settle(page)
+    expect(page.get_by_text("The network says")).to_be_visible()
+    expect(page.get_by_text(re.compile("flips from|answer stays"))).to_be_visible(timeout=LONG)
+    no_failure(page)
+
+
+def test_a_screen_through_every_page(page: Page, server: str, screen: Path):
+    open_page(page, server)
+    upload(page, screen)
+    expect(page).to_have_url(re.compile("image=upload-[0-9a-f]{16}"))
+    assert screen.stem not in page.url
+
+    go_to(page, "Preprocessing")
+    expect(page.get_by_text("3. Annotation mask")).to_be_visible()
+    divider = page.get_by_role("slider", name=re.compile("Divider"))
+    divider.focus()
+    before = page.locator(".compare .line").evaluate("line => line.style.left")
+    for _ in range(10):
+        page.keyboard.press("ArrowLeft")
+    assert page.locator(".compare .line").evaluate("line => line.style.left") != before
+
+    go_to(page, "Corruption")
+    similarity = page.get_by_test_id("stMetricValue").first
+    old = similarity.inner_text()
+    slider = page.get_by_role("slider", name=re.compile("Intensity"))
+    slider.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    expect(similarity).not_to_have_text(old, timeout=LONG)
+    settle(page)
+    expect(page).to_have_url(re.compile("intensity_noise="))
+    expect(page.get_by_text("Probabilities before and after").or_(page.get_by_text("Prediction:"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"n = \d+ phantoms"))).to_be_visible(timeout=LONG)
+
+    go_to(page, "Prediction")
+    expect(page.get_by_text("What the network sees")).to_be_visible()
+    expect(page.get_by_text("Entropy")).to_be_visible()
+
+    go_to(page, "Interpretability")
+    page.get_by_role("button", name="Compute").click()
+    expect(page.get_by_role("button", name="Compute")).to_have_count(0, timeout=LONG)
+    settle(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Map (.npy)").first.click()
+    assert download.value.suggested_filename.endswith(".npy")
+    no_failure(page)
+
+
+def test_a_click_on_a_cell_shows_it_and_an_image_opens(page: Page, server: str):
+    open_page(page, f"{server}/confusion_matrix")
+    settle(page)
+    squares = page.locator(".js-plotly-plot .scatterlayer .point")
+    expect(squares).to_have_count(9, timeout=LONG)
+    squares.nth(4).click(force=True)
+    expect(page.get_by_role("heading", name=re.compile("True CRL, predicted CRL"))).to_be_visible(timeout=LONG)
+    expect(page).to_have_url(re.compile("true=CRL"))
+    settle(page)
+    page.get_by_role("button", name="Open on").first.click()
+    page.get_by_role("button", name="Prediction", exact=True).first.click()
+    expect(page.locator("h1")).to_have_text("Prediction", timeout=LONG)
+    expect(page).to_have_url(re.compile("image=phantom-CRL-unseen-"))
+    no_failure(page)
+
+
+def test_a_link_opens_the_same_view_even_as_the_first_request(page: Page, server: str):
+    open_page(page, f"{server}/corruption?kind=blur&intensity_blur=9&region=frame")
+    settle(page)
+    expect(page.get_by_role("slider", name=re.compile("Intensity"))).to_have_attribute("aria-valuenow", "9")
+    expect(page.get_by_role("radio", name="Whole frame")).to_be_checked()
+    no_failure(page)
+
+
+def test_back_undoes_a_choice(page: Page, server: str):
+    open_page(page, f"{server}/preprocessing")
+    settle(page)
+    page.get_by_role("radio", name="Detector chain").click(force=True)
+    expect(page).to_have_url(re.compile("chain=detector"))
+    settle(page)
+    expect(page.get_by_text("Median filter")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1366, 390])
+def test_pages_fit_the_screen(browser, server: str, scheme: str, width: int, request):
+    """Nothing sticks out to the side, at desktop and at phone width; photographs on demand."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    try:
+        for name in PAGES:
+            open_page(page, f"{server}/{name}")
+            settle(page)
+            main = page.get_by_test_id("stMain")
+            assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 1, name
+            no_failure(page)
+            folder = os.environ.get("PLANELAB_SCREENSHOTS")
+            if folder:
+                height = main.evaluate("main => main.scrollHeight")
+                page.set_viewport_size({"width": width, "height": min(height + 10, 6000)})
+                page.wait_for_timeout(1000)
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                page.screenshot(path=str(Path(folder) / f"{name or 'laboratory'}_{scheme}_{width}.png"))
+                page.set_viewport_size({"width": width, "height": 900})
+    finally:
+        context.close()

@@ -1,0 +1,244 @@
+"""The command line's contract, in process; and a few commands as real processes."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from core import cli
+from core.zoo import registry
+
+
+@pytest.fixture
+def models(trained_folder, tmp_path, monkeypatch):
+    """A models folder that holds the tiny trained model, in place of the one that ships."""
+    folder = tmp_path / "models"
+    shutil.copytree(trained_folder, folder / "shapes")
+    for function in (registry.list_cards, registry.read_card, registry.load_model):
+        monkeypatch.setattr(function, "__defaults__", (folder,))
+    monkeypatch.setattr(registry.default_name, "__defaults__", ("plane", folder))
+    monkeypatch.setattr(registry, "MODELS_FOLDER", folder)
+    return folder
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / "frame.png"
+    picture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (120, 160), np.uint8), (0, 0), 2)
+    cv2.imwrite(str(path), picture)
+    return path
+
+
+def run(*arguments):
+    return cli.main([str(argument) for argument in arguments])
+
+
+def lines(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_models_lists_name_task_and_figure(models, capsys):
+    assert run("models", "--json") == 0
+    (row,) = lines(capsys.readouterr().out)
+    assert set(row) == {"name", "task", "backbone", "classes", "metric", "value", "n"}
+    assert row["name"] == "shapes"
+    assert row["n"] == 12
+
+
+def test_predict_prints_an_object_per_image_in_order(models, shape_folder, capsys):
+    paths = [shape_folder / plane / f"{number:03d}.png" for plane in ("NT", "BPD") for number in range(3)]
+    assert run("predict", *paths, "--model", "shapes", "--json") == 0
+    rows = lines(capsys.readouterr().out)
+    assert [row["path"] for row in rows] == [str(path) for path in paths]
+    for row in rows:
+        assert set(row["probabilities"]) == {"BPD", "CRL", "NT"}
+        assert sum(row["probabilities"].values()) == pytest.approx(1)
+        assert row["label"] == max(row["probabilities"], key=row["probabilities"].get)
+
+
+def test_predict_goes_on_past_bad_images_and_says_one_line_each(models, image, tmp_path, capsys):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(image.read_bytes()[:300])
+    assert run("predict", broken, image, tmp_path / "none.png", "--json") == 2
+    captured = capsys.readouterr()
+    assert [row["path"] for row in lines(captured.out)] == [str(image)]
+    complaints = [line for line in captured.err.splitlines() if ".png" in line]
+    assert len(complaints) == 2
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "IMAGE", "--model", "nothing"],
+        ["corrupt", "IMAGE", "--kind", "blur", "--intensity", "-1", "--out", "OUT/x.png"],
+        ["corrupt", "IMAGE", "--kind", "melt", "--intensity", "1", "--out", "OUT/x.png"],
+        ["corrupt", "IMAGE", "--kind", "blur", "--intensity", "nan", "--out", "OUT/x.png"],
+        ["corrupt", "IMAGE", "--kind", "blur", "--intensity", "3", "--out", "OUT/x.jpg"],
+        ["explain", "IMAGE", "--method", "tarot", "--out", "OUT"],
+        ["explain", "IMAGE", "--method", "cam", "--target", "femur", "--out", "OUT"],
+        ["evaluate", "--data", "OUT/nowhere"],
+        ["train", "--data", "OUT/nowhere", "--out", "OUT/model", "--weights", "none"],
+        ["train", "--data", "OUT", "--out", "OUT/model", "--weights", "OUT/none.h5"],
+        ["phantom", "--plane", "spleen", "--out", "OUT"],
+        ["phantom", "--plane", "crl", "--raw", "toshiba", "--out", "OUT"],
+        ["preprocess", "OUT/none.png", "--out", "OUT"],
+        ["preprocess", "IMAGE", "--out", "OUT", "--mask", "carnival"],
+        ["phantom", "--plane", "crl", "--n", "-3", "--out", "OUT"],
+        ["predict"],
+        ["dance"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_unusable_arguments_give_one_line_and_two(models, image, tmp_path, capsys, arguments):
+    (tmp_path / "OUT").mkdir()
+    places = {"IMAGE": str(image)}
+    given = [places.get(text, text.replace("OUT", str(tmp_path / "OUT"), 1)) for text in arguments]
+    assert run(*given) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.strip().splitlines()) == 1
+    assert "Traceback" not in captured.err
+
+
+def test_preprocess_writes_numbered_stages(image, tmp_path):
+    assert run("preprocess", image, "--out", tmp_path / "stages") == 0
+    names = sorted(path.name for path in (tmp_path / "stages").iterdir())
+    assert [int(name[:2]) for name in names] == list(range(1, len(names) + 1))
+    assert len(names) == 8
+    resized = next(name for name in names if "resize" in name)
+    assert cv2.imread(str(tmp_path / "stages" / resized), cv2.IMREAD_UNCHANGED).shape == (299, 299)
+
+
+def test_preprocess_thesis_preset_does_not_crop_unknown_sizes(image, tmp_path):
+    assert run("preprocess", image, "--thesis", "--out", tmp_path / "stages") == 0
+    assert any("crop" in path.name for path in (tmp_path / "stages").iterdir())
+
+
+def test_corrupt_keeps_the_size_and_reports_both_similarities(image, tmp_path, capsys):
+    out = tmp_path / "new" / "noisy.png"
+    arguments = ("corrupt", image, "--kind", "noise", "--intensity", "0.2", "--seed", "4", "--out", out, "--json")
+    assert run(*arguments) == 0
+    (row,) = lines(capsys.readouterr().out)
+    first = cv2.imread(str(out), cv2.IMREAD_UNCHANGED)
+    assert first.shape == (120, 160)
+    assert first.dtype == np.uint8
+    assert row["kind"] == "noise"
+    assert -1 <= row["ssim"] < 0.9
+    assert {"intensity", "unit", "ssim_sector"} <= set(row)
+    assert run(*arguments) == 0
+    assert np.array_equal(first, cv2.imread(str(out), cv2.IMREAD_UNCHANGED))
+
+
+def test_corrupt_of_nothing_is_the_frame(image, tmp_path, capsys):
+    out = tmp_path / "same.png"
+    assert run("corrupt", image, "--kind", "blur", "--intensity", "0", "--out", out, "--json") == 0
+    assert lines(capsys.readouterr().out)[0]["ssim"] == pytest.approx(1)
+    assert np.array_equal(cv2.imread(str(out), 0), cv2.imread(str(image), 0))
+
+
+def test_evaluate_prints_one_object_with_interval_and_matrix(models, shape_folder, capsys):
+    assert run("evaluate", "--model", "shapes", "--data", shape_folder, "--json") == 0
+    (row,) = lines(capsys.readouterr().out)
+    assert row["ci_low"] <= row["accuracy"] <= row["ci_high"]
+    assert row["n"] == 72
+    assert np.sum(row["confusion_matrix"]) == 72
+    assert set(row["per_class"]) == {"BPD", "CRL", "NT"}
+
+
+def test_evaluate_record_writes_card_and_rows(models, shape_folder, capsys):
+    assert run("evaluate", "--model", "shapes", "--data", shape_folder, "--record", "drawn shapes") == 0
+    assert "accuracy" in capsys.readouterr().out
+    card = registry.read_card("shapes", models)
+    recorded = [metric for metric in card.metrics if metric.data == "drawn shapes"]
+    assert recorded
+    assert "--record" not in recorded[0].command
+    assert len(pd.read_csv(models / "shapes" / "evaluation.csv")) == 72
+
+
+def test_evaluate_of_heads_alone_gives_shares_and_the_small_ones_apart(models, tmp_path, capsys):
+    for name in ("000_HC.png", "001_HC.png", "002_HC.png"):
+        cv2.imwrite(str(tmp_path / name), np.random.default_rng(1).integers(0, 256, (60, 80), np.uint8))
+    pd.DataFrame(
+        {
+            "filename": ["000_HC.png", "001_HC.png", "002_HC.png"],
+            "pixel size(mm)": 0.1,
+            "head circumference (mm)": [44.3, 170.0, 180.0],
+        }
+    ).to_csv(tmp_path / "training_set_pixel_size_and_HC.csv", index=False)
+    assert run("evaluate", "--model", "shapes", "--data", tmp_path, "--json") == 0
+    (row,) = lines(capsys.readouterr().out)
+    assert row["share_called"]["BPD"]["n"] == 3
+    assert row["circumference_under_100_mm"]["n"] == 1
+    assert row["accuracy"] == row["share_called"]["BPD"]["value"]
+    assert row["simulated"] is False
+
+
+def test_explain_writes_map_and_overlay(models, shape_folder, tmp_path, capsys):
+    picture = shape_folder / "NT" / "000.png"
+    out = tmp_path / "map"
+    assert run("explain", picture, "--method", "grad_cam", "--target", "BPD", "--out", out, "--json") == 0
+    (row,) = lines(capsys.readouterr().out)
+    values = np.load(out / "map.npy")
+    assert values.dtype == np.float32
+    assert list(values.shape) == row["shape"]
+    assert row["target"] == "BPD"
+    assert cv2.imread(str(out / "overlay.png")).shape[:2] == values.shape
+
+
+def test_train_writes_a_model_that_evaluates(shape_folder, tmp_path, capsys):
+    out = tmp_path / "mine"
+    given = ["train", "--backbone", "cnn", "--data", shape_folder, "--out", out, "--weights", "none"]
+    assert run(*given, "--epochs", "1", "--size", "32") == 0
+    assert (out / "card.json").is_file()
+    assert "epoch 1/1" in capsys.readouterr().out
+
+
+def test_phantom_is_a_pure_function_of_plane_seed_and_number(tmp_path, capsys):
+    assert run("phantom", "--plane", "crl", "--n", "2", "--seed", "3", "--size", "96", "--out", tmp_path / "a") == 0
+    assert run("phantom", "--plane", "crl", "--n", "1", "--seed", "3", "--size", "96", "--out", tmp_path / "b") == 0
+    first = (tmp_path / "a" / "crl_000000.png").read_bytes()
+    assert first == (tmp_path / "b" / "crl_000000.png").read_bytes()
+    assert first != (tmp_path / "a" / "crl_000001.png").read_bytes()
+    assert list(pd.read_csv(tmp_path / "a" / "manifest.csv")["plane"]) == ["CRL", "CRL"]
+    assert run("phantom", "--plane", "crl", "--n", "1", "--seed", "9", "--size", "96", "--out", tmp_path / "b") == 2
+    assert (tmp_path / "b" / "crl_000000.png").read_bytes() == first
+
+
+def test_phantom_raw_writes_screen_clean_twin_and_mask(tmp_path):
+    assert run("phantom", "--plane", "bpd", "--n", "1", "--raw", "siemens", "--masks", "--out", tmp_path) == 0
+    shapes = {path.name: cv2.imread(str(path)).shape for path in tmp_path.glob("*.png")}
+    assert shapes["bpd_000000.png"] == shapes["bpd_000000_clean.png"] == (768, 1024, 3)
+    assert "bpd_000000_mask.png" in shapes
+
+
+def test_help_names_every_command(capsys):
+    assert run("--help") == 0
+    text = capsys.readouterr().out
+    for command in ("models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "explain", "train"):
+        assert command in text
+
+
+def test_a_full_disk_is_a_sentence(image, tmp_path, capsys, monkeypatch):
+    arguments = ("corrupt", image, "--kind", "blur", "--intensity", "1", "--out", "/dev/full.png")
+    assert run(*arguments) == 2 or not (tmp_path / "x").exists()
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["models", "--json"], ["predict", "nowhere.png", "--json"], ["frobnicate"]])
+def test_as_a_real_process_arguments_are_checked_without_tensorflow(arguments):
+    """Half of a second, not the several that importing TensorFlow takes: its name must not be among the imports."""
+    code = (
+        "import sys; from core.cli import main; status = main(sys.argv[1:]); "
+        "sys.stderr.write(f'TF {\"tensorflow\" in sys.modules}'); sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == (0 if arguments[0] == "models" else 2)
+    assert done.stderr.endswith("TF False")
+    assert "Traceback" not in done.stderr

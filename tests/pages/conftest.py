@@ -1,0 +1,86 @@
+"""The app in process, with its model loaded; and files to upload, good and bad."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN_SECONDS = 120
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded_model():
+    """Load the default model once: a page would otherwise only say that it is loading."""
+    from core import cache
+    from core.zoo import read_card
+    from core.zoo.registry import default_name
+
+    return cache.start_loading(read_card(default_name())).result()
+
+
+@pytest.fixture
+def open_page() -> Callable[..., AppTest]:
+    """``open_page("corruption", kind="blur")``: a new session on a page, by its link."""
+
+    def open_by_link(name: str, **query: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=RUN_SECONDS)
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.run()
+        if name != "laboratory":
+            app.switch_page(f"pages/{name}.py").run()
+        return app
+
+    return open_by_link
+
+
+@pytest.fixture
+def texts() -> Callable[[AppTest], str]:
+    """All that is written on a page, for looking for a sentence."""
+
+    def join(app: AppTest) -> str:
+        kinds = (app.title, app.markdown, app.caption, app.info, app.warning, app.error, app.subheader)
+        return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+    return join
+
+
+def png(pixels: np.ndarray) -> bytes:
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+@pytest.fixture(scope="session")
+def good_image() -> bytes:
+    from core.phantom import generate
+
+    return png(generate("BPD", 123).image)
+
+
+def huge_png() -> bytes:
+    """A header that claims 100,000 x 100,000 pixels, and nothing behind it."""
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0)
+    chunk = b"IHDR" + header
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+
+
+@pytest.fixture(scope="session")
+def bad_uploads() -> dict[str, tuple[str, bytes]]:
+    """Name and content of files that must each get their sentence."""
+    image = png(np.random.default_rng(0).integers(0, 256, (80, 80), np.uint8))
+    return {
+        "empty": ("empty.png", b""),
+        "truncated": ("half.png", image[: len(image) // 2]),
+        "text": ("letter.png", b"Dear doctor, this is no image."),
+        "wrong extension": ("really_png.jpg", image),
+        "too many pixels": ("huge.png", huge_png()),
+        "too many bytes": ("heavy.bmp", b"BM" + bytes(21 * 2**20)),
+        "a GIF": ("moving.png", b"GIF89a" + bytes(50)),
+    }

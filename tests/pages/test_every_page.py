@@ -1,0 +1,113 @@
+"""What every page must do: open, survive bad uploads, keep the image, tell its errors in sentences."""
+
+import pytest
+
+PAGES = ["laboratory", "preprocessing", "corruption", "prediction", "interpretability", "confusion_matrix"]
+WITH_PICKER = PAGES[:-1]
+BAD = ["empty", "truncated", "text", "wrong extension", "too many pixels", "too many bytes", "a GIF"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_opens_with_an_example_says_what_to_do_and_that_it_is_no_device(open_page, texts, name):
+    app = open_page(name)
+    assert not app.exception
+    assert not app.error
+    assert len(app.title) == 1
+    assert "no medical device" in texts(app)
+
+
+@pytest.mark.parametrize("name", WITH_PICKER)
+def test_a_good_upload_is_chosen_and_goes_into_the_url_by_hash(open_page, name, good_image):
+    app = open_page(name)
+    app.file_uploader(key="uploader").upload("Jane Doe 1987.png", good_image).run()
+    assert not app.exception
+    assert not app.error
+    chosen = app.selectbox(key="image").value
+    assert chosen.startswith("upload-")
+    assert app.query_params["image"] in (chosen, [chosen])
+    assert "Jane" not in str(app.query_params)
+
+
+@pytest.mark.parametrize("name", WITH_PICKER)
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_upload_gets_a_sentence_and_loses_nothing(open_page, name, kind, bad_uploads):
+    app = open_page(name)
+    before = app.selectbox(key="image").value
+    file_name, content = bad_uploads[kind]
+    app.file_uploader(key="uploader").upload(file_name, content).run()
+    assert not app.exception
+    assert len(app.error) == 1
+    sentence = app.error[0].value
+    assert sentence.rstrip().endswith(".")
+    assert "Traceback" not in sentence
+    assert app.selectbox(key="image").value == before
+
+
+def test_good_files_among_bad_ones_are_kept(open_page, good_image, bad_uploads):
+    app = open_page("prediction")
+    uploader = app.file_uploader(key="uploader")
+    uploader.upload(*bad_uploads["text"])
+    uploader.upload("good.png", good_image)
+    uploader.upload(*bad_uploads["empty"]).run()
+    assert len(app.error) == 2
+    assert app.selectbox(key="image").value.startswith("upload-")
+
+
+def test_the_image_stays_when_the_page_changes(open_page):
+    app = open_page("prediction")
+    options = app.selectbox(key="image").options
+    assert len(options) >= 24
+    app.selectbox(key="image").select_index(5).run()
+    chosen = app.selectbox(key="image").value
+    for name in WITH_PICKER:
+        app.switch_page(f"pages/{name}.py").run()
+        assert app.selectbox(key="image").value == chosen
+        assert app.query_params["image"] in (chosen, [chosen])
+
+
+def test_a_link_to_somebodys_upload_asks_for_the_file_and_finds_it(open_page, texts, good_image):
+    import hashlib
+
+    fingerprint = hashlib.sha256(good_image).hexdigest()[:16]
+    app = open_page("prediction", image=f"upload-{fingerprint}")
+    assert fingerprint in texts(app)
+    assert "same file" in texts(app)
+    app.file_uploader(key="uploader").upload("mine.png", good_image).run()
+    assert app.selectbox(key="image").value == f"upload-{fingerprint}"
+    assert "Upload the same file" not in texts(app)
+
+
+@pytest.mark.parametrize(
+    "image", ["phantom-KNEE-train-1", "phantom-BPD-dream-1", "../../etc/passwd", "<script>", "x" * 500]
+)
+def test_a_link_to_nothing_shows_the_example_and_says_so(open_page, texts, image):
+    app = open_page("prediction", image=image)
+    assert not app.exception
+    assert not app.error
+    assert "does not exist here" in texts(app)
+
+
+def test_a_link_to_a_phantom_simulates_it(open_page):
+    app = open_page("prediction", image="phantom-NT-unseen-77")
+    assert app.selectbox(key="image").value == "phantom-NT-unseen-77"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"kind": "melt", "intensity_noise": "9999"},
+        {"intensity_noise": "nan"},
+        {"intensity_noise": "-1"},
+        {"model": "../../evil"},
+        {"methods": "tea,leaves", "target": "femur", "opacity": "7"},
+        {"seed": "1e400", "region": "moon", "view": "x"},
+        {"pre_mask": "carnival", "pre_median_kernel": "4000", "chain": "?"},
+        {"data": "nothing", "true": "X", "predicted": "Y"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_forged_link_falls_back_to_defaults(open_page, name, query):
+    app = open_page(name, **query)
+    assert not app.exception
+    assert not app.error
