@@ -68,7 +68,7 @@ def measure(screen: RawScreen) -> dict[str, object]:
     kept = screen.sector & sector.mask
     truth = screen.annotation_mask & kept
     gray, clean = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) for pixels in (screen.pixels, screen.clean))
-    echo = screen.sector & (clean > ECHO)
+    echo = screen.sector & ~screen.annotation_mask & (clean > ECHO)
     figures: dict[str, object] = {
         "tint": screen.parameters["screen.tint"],
         "sector IoU": ratio(kept, screen.sector | sector.mask),

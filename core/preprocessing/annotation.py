@@ -48,8 +48,8 @@ def estimate_tint(rgb: np.ndarray, inside: np.ndarray | None = None) -> Tint:
     """The gray map of an RGB frame, from the frame alone.
 
     For each luminance the expected red and blue are the median of its pixels, over a window of luminances widened until
-    it holds half a percent of all pixels; pixels far from this first curve are then left out and the
-    medians taken again over narrow windows. Green follows from luminance.
+    it holds half a percent of all pixels; signal colours have no vote. Pixels far from this first curve are then left
+    out and the medians taken again over narrow windows. Green follows from luminance.
 
     Parameters
     ----------
@@ -77,6 +77,8 @@ def estimate_tint(rgb: np.ndarray, inside: np.ndarray | None = None) -> Tint:
     near = np.ones(levels.shape, bool)
     for offset, curve in zip(offsets, first, strict=True):
         near &= np.abs(offset - curve[levels]) <= _SECOND_LOOK
+    if not near.any():
+        near[:] = True
     tables = [_vote_table(levels[near], offset[near]) for offset in offsets]
     # A running median over luminance: text of one gray level may outvote the echo there, but not at its neighbours.
     curves = [median_filter(_windowed_median(table, 50), 7, mode="nearest") for table in tables]
@@ -230,7 +232,7 @@ def fill_annotations(gray: np.ndarray, mask: np.ndarray, settings: Preprocessing
         If mask and frame differ in shape.
 
     Source: average, thesis 000 §3.1 (a box filter whose window includes the annotation itself, black beyond the
-    frame's edge); inpainting, Telea, Journal of Graphics Tools 9(1), 2004.
+    frame's edge); inpainting, Bertalmio et al., CVPR 2001, as in OpenCV.
     """
     if mask.shape != gray.shape:
         raise ParameterError(f"The mask must have the frame's shape {gray.shape}; it has {mask.shape}.")
@@ -240,7 +242,7 @@ def fill_annotations(gray: np.ndarray, mask: np.ndarray, settings: Preprocessing
     if settings.grow:
         marked = cv2.dilate(marked, square(2 * settings.grow + 1))
     if settings.fill == "inpaint":
-        return cv2.inpaint(gray, marked, settings.inpaint_radius, cv2.INPAINT_TELEA)
+        return cv2.inpaint(gray, marked, settings.inpaint_radius, cv2.INPAINT_NS)
     window = (settings.fill_kernel, settings.fill_kernel)
     mean = cv2.boxFilter(gray, -1, window, borderType=cv2.BORDER_CONSTANT)
     return np.where(marked > 0, mean, gray)

@@ -74,7 +74,7 @@ class PreprocessingSettings:
         Pixels by which the mask is grown before it is filled, to take the dark rim of drawn lines with them.
     fill
         ``average`` replaces marked pixels by the mean of a window (thesis 000 §3.1), ``inpaint`` continues the
-        surroundings (OpenCV, Telea 2004).
+        surroundings (OpenCV, Bertalmio 2001).
     fill_kernel
         Side of the averaging window in pixels, odd.
     inpaint_radius

@@ -1,4 +1,4 @@
-"""A real server and a real browser. Without a Chromium the journeys are reported as not run, or fail if one is required."""
+"""A real server and a real browser. Without a Chromium the journeys are reported as not run, or fail where required."""
 
 from __future__ import annotations
 
