@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 EXIT_OK = 0
 EXIT_UNUSABLE = 2
 PREDICTION_CHUNK = 128
+TRAINING_RATE = 3e-4
 
 
 class _Parser(argparse.ArgumentParser):
@@ -130,7 +132,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--epochs", type=_natural, default=10)
     command.add_argument("--batch-size", type=_positive, default=32)
     command.add_argument("--augmentation", default="degrees")
-    command.add_argument("--size", type=_positive)
+    command.add_argument("--size", type=_positive, help="side of the input; the backbone's own by default")
+    command.add_argument("--learning-rate", type=float, default=TRAINING_RATE)
+    command.add_argument("--default", action="store_true", help="mark the model as its task's default")
     command.add_argument("--seed", type=_natural, default=0)
     return parser
 
@@ -373,6 +377,7 @@ def _train(options: argparse.Namespace) -> int:
         epochs=options.epochs,
         batch_size=options.batch_size,
         augmentation=options.augmentation,
+        learning_rate=options.learning_rate,
         size=options.size,
         seed=options.seed,
     )
@@ -386,8 +391,8 @@ def _train(options: argparse.Namespace) -> int:
     table = load(options.data, head_label="BPD" if options.task == "plane" else "brain")
     for problem in table.problems:
         _complain(problem)
-    command = "python -m core " + " ".join(options.arguments)
-    card = train(table, settings, options.out, weights=weights, command=command)
+    command = "python -m core " + shlex.join(options.arguments)
+    card = train(table, settings, options.out, weights=weights, command=command, default=options.default)
     print(f"wrote {options.out} ({card.weights['bytes'] / 1e6:.1f} MB of weights)")
     return EXIT_OK
 

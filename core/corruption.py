@@ -84,6 +84,16 @@ class Corruption(ABC):
             CORRUPTIONS[cls.name] = cls
 
     @classmethod
+    def axis_title(cls) -> str:
+        """What an axis or a slider of intensities is called."""
+        return f"{cls.parameter[0].upper()}{cls.parameter[1:]} ({cls.unit}, at {REFERENCE_SIDE} pixels)"
+
+    @classmethod
+    def amount(cls, intensity: float) -> str:
+        """An intensity in words: ``disk radius 4 pixels``."""
+        return f"{cls.parameter} {intensity:.3g} {cls.unit}"
+
+    @classmethod
     def apply(cls, image: np.ndarray, intensity: float, seed: Seed = 0) -> np.ndarray:
         """The corrupted image, a new array of the same shape and type.
 
@@ -233,7 +243,7 @@ class Blur(Corruption):
     name = "blur"
     title = "Blur"
     parameter = "disk radius"
-    unit = "pixels at 174 pixels"
+    unit = "pixels"
     maximum = 20.0
     slider_maximum = 20.0
     step = 0.25
@@ -320,7 +330,7 @@ class Noise(Corruption):
     name = "noise"
     title = "Noise"
     parameter = "standard deviation"
-    unit = "of full brightness, seen at 174 pixels"
+    unit = "of full brightness"
     maximum = 0.5
     slider_maximum = 0.5
     step = 0.005

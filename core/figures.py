@@ -25,7 +25,7 @@ MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 
 
 def probability_bars(
-    classes: Sequence[str], before: Sequence[float], after: Sequence[float] | None = None, *, height: int = 190
+    classes: Sequence[str], before: Sequence[float], after: Sequence[float] | None = None, *, height: int = 240
 ) -> go.Figure:
     """Horizontal bars of class probabilities, of the corrupted image beside the clean one where both are given."""
     figure = go.Figure()
@@ -38,7 +38,8 @@ def probability_bars(
             name=name,
             marker_color=colour,
             text=[f"{value:.3f}" for value in values],
-            textposition="auto",
+            textposition="outside",
+            cliponaxis=False,
             hovertemplate=f"%{{y}}, {name}: %{{x:.4f}}<extra></extra>",
         )
     figure.update_layout(
@@ -47,16 +48,16 @@ def probability_bars(
         barmode="group",
         showlegend=after is not None,
         legend={"orientation": "h", "y": 1.15, "x": 0, "traceorder": "reversed"},
-        xaxis={"range": [0, 1.02], "title": "probability"},
+        xaxis={"range": [0, 1.18], "tickvals": [0, 0.5, 1], "title": "probability"},
         yaxis={"autorange": "reversed"},
     )
     return figure
 
 
 def image_sweep_figure(
-    sweep: ImageSweep, classes: Sequence[str], unit: str, current: float | None = None, *, height: int = 280
+    sweep: ImageSweep, classes: Sequence[str], axis: str, current: float | None = None, *, height: int = 280
 ) -> go.Figure:
-    """Probabilities and SSIM of one image against intensity, the flip and the current intensity marked."""
+    """Probabilities and SSIM of one image against intensity (titled ``axis``), the flip and the current one marked."""
     figure = go.Figure()
     for name, values, colour in zip(classes, sweep.probabilities.T, CLASS_COLOURS, strict=False):
         figure.add_scatter(
@@ -66,7 +67,7 @@ def image_sweep_figure(
             name=name,
             line={"color": colour},
             marker={"size": 5},
-            hovertemplate=f"{name}: %{{y:.3f}} at %{{x:.3g}} {unit}<extra></extra>",
+            hovertemplate=f"{name}: %{{y:.3f}} at %{{x:.3g}}<extra></extra>",
         )
     figure.add_scatter(
         x=sweep.intensities,
@@ -74,7 +75,7 @@ def image_sweep_figure(
         mode="lines",
         name="SSIM (sector)",
         line={"color": "#888888", "dash": "dash"},
-        hovertemplate=f"SSIM: %{{y:.3f}} at %{{x:.3g}} {unit}<extra></extra>",
+        hovertemplate="SSIM: %{y:.3f} at %{x:.3g}<extra></extra>",
     )
     if sweep.flip is not None:
         figure.add_vline(
@@ -85,13 +86,13 @@ def image_sweep_figure(
         height=height,
         margin={**MARGIN, "t": 24},
         legend={"orientation": "h", "y": -0.3, "x": 0},
-        xaxis={"title": f"intensity ({unit})"},
+        xaxis={"title": axis},
         yaxis={"range": [-0.02, 1.05], "title": "probability, SSIM"},
     )
     return figure
 
 
-def sample_sweep_figure(sweep: SampleSweep, unit: str, current: float | None = None, *, height: int = 300) -> go.Figure:
+def sample_sweep_figure(sweep: SampleSweep, axis: str, current: float | None = None, *, height: int = 300) -> go.Figure:
     """Accuracy with its interval and SSIM with its spread against intensity, over a sample."""
     figure = go.Figure()
     low = [share.low for share in sweep.accuracy]
@@ -103,7 +104,7 @@ def sample_sweep_figure(sweep: SampleSweep, unit: str, current: float | None = N
         mode="lines+markers",
         name="accuracy (95 % interval)",
         line={"color": BLUE},
-        hovertemplate=f"accuracy %{{y:.2f}} at %{{x:.3g}} {unit}<extra></extra>",
+        hovertemplate="accuracy %{y:.2f} at %{x:.3g}<extra></extra>",
     )
     _add_band(figure, sweep.intensities, sweep.ssim_low, sweep.ssim_high, ORANGE)
     figure.add_scatter(
@@ -112,14 +113,14 @@ def sample_sweep_figure(sweep: SampleSweep, unit: str, current: float | None = N
         mode="lines+markers",
         name="SSIM (5th to 95th percentile)",
         line={"color": ORANGE},
-        hovertemplate=f"SSIM %{{y:.2f}} at %{{x:.3g}} {unit}<extra></extra>",
+        hovertemplate="SSIM %{y:.2f} at %{x:.3g}<extra></extra>",
     )
     _mark_current(figure, current)
     figure.update_layout(
         height=height,
         margin=MARGIN,
         legend={"orientation": "h", "y": -0.3, "x": 0},
-        xaxis={"title": f"intensity ({unit})"},
+        xaxis={"title": axis},
         yaxis={"range": [-0.02, 1.05], "title": "accuracy, SSIM"},
     )
     return figure

@@ -124,20 +124,25 @@ else:
         pages = -(-len(cell) // PAGE_SIZE)
         number = 1
         if pages > 1:
-            number = st.number_input(f"Page of {pages}", 1, pages, key="cell_page")
+            number = st.number_input(f"Page of {pages}", 1, pages, key="cell_page", width=160)
         visible = cell.iloc[(min(number, pages) - 1) * PAGE_SIZE :][:PAGE_SIZE]
-        columns = st.columns(COLUMNS)
-        for position, row in enumerate(visible.to_dict("records")):
-            with columns[position % COLUMNS], st.container(border=True):
+        grid = st.grid(COLUMNS, min_column_width=200, border=True)
+        for row in visible.to_dict("records"):
+            with grid.cell():
                 image_id = row.get("image_id", "")
                 shares = " · ".join(f"{name} {float(row[f'p_{name}']):.3f}" for name in classes)
                 if image_id:
-                    picture(cache.named_image(image_id).frame.pixels, alt=f"{true} taken for {predicted}", max_side=299)
+                    picture(
+                        cache.named_image(image_id).frame.pixels,
+                        alt=f"{true} taken for {predicted}: open its prediction",
+                        max_side=299,
+                        link=f"/prediction?image={image_id}",
+                    )
                 st.caption(f"{row['image']}  \n{shares}")
                 if image_id:
                     with st.popover("Open on", icon=":material/open_in_new:"):
                         for title, path in OPENS_ON.items():
-                            if st.button(title, key=f"{title} {row['image']}", type="tertiary"):
+                            if st.button(title, key=f"{title} {image_id}", type="tertiary"):
                                 open_image(image_id)
                                 st.switch_page(path)
         if not cell.get("image_id", pd.Series(dtype=str)).astype(bool).any():

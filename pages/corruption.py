@@ -42,7 +42,7 @@ if picked:
     settings = PreprocessingSettings.from_dict(card.preprocessing)
     sha256 = picked.frame.sha256
     source = cache.cleaned(sha256, picked.frame.pixels, settings)
-    distortion = pick_distortion(with_seed=True)
+    distortion = pick_distortion(source.gray.shape, with_seed=True)
     corruption = get_corruption(distortion.kind)
     view = cache.distorted(sha256, source, card, distortion)
 
@@ -135,13 +135,13 @@ if picked:
                     cache.image_sweep(model, sha256, source, distortion.kind, distortion.seed, show)
             sweep = cache.image_sweep(model, sha256, source, distortion.kind, distortion.seed)
             flip = (
-                f"flips to **{sweep.after}** at **{sweep.flip:.3g} {corruption.unit}**"
+                f"flips to **{sweep.after}** at {corruption.amount(sweep.flip)}"
                 if sweep.flip is not None
                 else f"stays **{sweep.before}** over the whole range"
             )
             st.markdown(f"The prediction {flip}.")
             st.plotly_chart(
-                image_sweep_figure(sweep, model.classes, corruption.unit, distortion.intensity),
+                image_sweep_figure(sweep, model.classes, corruption.axis_title(), distortion.intensity),
                 key="image_curve",
                 config={"displayModeBar": False},
                 alt="Probabilities and similarity of this image against intensity",
@@ -160,7 +160,7 @@ if picked:
                     "Simulated: real images may break earlier."
                 )
                 st.plotly_chart(
-                    sample_sweep_figure(curves, corruption.unit, distortion.intensity),
+                    sample_sweep_figure(curves, corruption.axis_title(), distortion.intensity),
                     key="sample_curve",
                     config={"displayModeBar": False},
                     alt="Accuracy and similarity over a sample of phantoms against intensity",

@@ -99,14 +99,14 @@ if picked:
             f"The maps show the evidence for **{label}** "
             f"(probability {100 * prediction.probabilities[0, target]:.1f} %)."
         )
-        cells = st.columns(COLUMNS)
-        with cells[0], st.container(border=True):
+        grid = st.grid(COLUMNS, min_column_width=260, border=True)
+        with grid.cell():
             st.markdown("**Input**")
             picture(to_display(prepared), alt="The preprocessed input")
             st.caption("What the network sees, after preprocessing.")
-        for position, name in enumerate((name for name in ordered if name in chosen), start=1):
+        for name in (name for name in ordered if name in chosen):
             method = get_method(name)
-            with cells[position % COLUMNS], st.container(border=True):
+            with grid.cell():
                 st.markdown(f"**{method.title}**", help=f"{method.explanation} {method.trust} Source: {method.paper}.")
                 ready = cache.has_explanation(card, sha256, method, target)
                 if method.costly and not ready and name not in st.session_state.get("asked", set()):

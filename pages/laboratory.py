@@ -72,7 +72,7 @@ with st.container(border=True):
 if picked:
     settings = PreprocessingSettings.from_dict(card.preprocessing)
     source = cache.cleaned(picked.frame.sha256, picked.frame.pixels, settings)
-    distortion = pick_distortion()
+    distortion = pick_distortion(source.gray.shape)
     corruption = get_corruption(distortion.kind)
     view = cache.distorted(picked.frame.sha256, source, card, distortion)
 
@@ -124,16 +124,14 @@ if picked:
             sweep = cache.image_sweep(model, picked.frame.sha256, source, distortion.kind, distortion.seed)
             if sweep.flip is None:
                 st.markdown(
-                    f"Up to {corruption.parameter} {corruption.slider_maximum:g} {corruption.unit} the answer stays "
-                    f"**{sweep.before}**."
+                    f"Up to {corruption.amount(corruption.slider_maximum)} the answer stays **{sweep.before}**."
                 )
             else:
                 st.markdown(
-                    f"At {corruption.parameter} **{sweep.flip:.3g} {corruption.unit}** the answer flips from "
-                    f"**{sweep.before}** to **{sweep.after}**."
+                    f"At {corruption.amount(sweep.flip)} the answer flips from **{sweep.before}** to **{sweep.after}**."
                 )
             st.plotly_chart(
-                image_sweep_figure(sweep, model.classes, corruption.unit, distortion.intensity),
+                image_sweep_figure(sweep, model.classes, corruption.axis_title(), distortion.intensity),
                 key="flip",
                 config={"displayModeBar": False},
                 alt="Probabilities and similarity against intensity, with the point where the prediction flips",

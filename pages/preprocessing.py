@@ -18,7 +18,7 @@ from pages.components.preprocessing_settings import pick_settings
 from pages.components.state import CHAIN
 
 CHAIN_TITLES = {"plane": "Plane chain", "detector": "Detector chain"}
-COLUMNS = 3
+COLUMNS = 4
 
 st.title("Preprocessing")
 st.markdown("Pick or upload a scanner's screen and follow it stage by stage to what the network sees.")
@@ -56,9 +56,9 @@ if picked:
             st.metric("Annotation pixels found", f"{result.stage('annotation_mask').changed_pixels:,}")
 
     st.subheader("Stages")
-    columns = st.columns(COLUMNS)
+    grid = st.grid(COLUMNS, min_column_width=260, border=True)
     for number, stage in enumerate(result.stages):
-        with columns[number % COLUMNS], st.container(border=True):
+        with grid.cell():
             st.markdown(f"**{number + 1}. {stage.title}**")
             picture(stage.image, alt=stage.title, max_side=600)
             st.plotly_chart(

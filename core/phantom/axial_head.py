@@ -22,7 +22,7 @@ declare_ranges(
     {
         "head.cephalic_index": {"train": (0.75, 0.90), "unseen": (0.70, 0.745)},
         "head.skull_thickness": {"train": (0.016, 0.042), "unseen": (0.043, 0.055)},
-        "head.choroid_length": {"train": (0.80, 1.15), "unseen": (0.62, 0.79)},
+        "head.choroid_length": {"train": (0.80, 1.30), "unseen": (0.60, 0.79)},
     }
 )
 
@@ -42,7 +42,7 @@ class _Head:
         self.early = bpd < EARLY_LIMIT_MM
         self.skull = max(bpd * draw.setting("head.skull_thickness"), 0.6)
         self.scalp = bpd * draw.uniform("head.scalp_thickness", 0.015, 0.05 if not self.early else 0.07)
-        low, high = (-15.0, -4.0) if self.early else (-21.0, -8.0)
+        low, high = (-14.0, 0.0) if self.early else (-21.0, -8.0)
         self.brain = draw.uniform("head.brain_echo", low, high)
         self.contour = self._contour()
         uneven = np.interp(
@@ -107,7 +107,7 @@ def _envelope(head: _Head) -> list[Shape | Reflector]:
 def _bone_surfaces(head: _Head) -> list[Shape | Reflector]:
     """The two faces of the skull, with sutures and stretches that drop out."""
     draw = head.draw
-    strength = draw.uniform("head.bone_strength", 13, 27)
+    strength = draw.uniform("head.bone_strength", 6 if head.early else 12, 26)
     at = np.linspace(0, 1, 240)
     gain = np.ones_like(at)
     gaps = draw.integer("head.gaps", 0, 7)
@@ -152,10 +152,10 @@ def _early_brain(head: _Head) -> list[Shape | Reflector]:
     """Ten to fifteen weeks: thin mantle, large ventricles, choroid plexuses that fill them, a complete falx."""
     draw = head.draw
     items: list[Shape | Reflector] = []
-    fluid = Tissue(draw.uniform("head.ventricle_echo", -40, -20), -0.06, 2.5)
+    fluid = Tissue(draw.uniform("head.ventricle_echo", -40, -14), -0.06, 2.5)
     plexus = Tissue(draw.uniform("head.choroid_echo", -4, 7), 0.02, draw.uniform("head.choroid_patches", 2.0, 6.0))
     length = draw.setting("head.choroid_length")
-    breadth = draw.uniform("head.choroid_breadth", 0.36, 0.62)
+    breadth = draw.uniform("head.choroid_breadth", 0.36, 0.86)
     centre = draw.uniform("head.choroid_centre", 0.02, 0.22)
     mantle = draw.uniform("head.mantle", 0.04, 0.16)
     soft = draw.uniform("head.choroid_softness", 0.006, 0.028)

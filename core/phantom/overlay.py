@@ -20,8 +20,6 @@ from core.phantom.settings import Draw
 
 Colour = tuple[int, int, int]
 
-SCANNERS = ("siemens", "ge")
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -40,6 +38,8 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "siemens": (Layout(768, 1024, (82, 568, 4, 756), 15),),
     "ge": (Layout(650, 868, (62, 648, 16, 866), 12), Layout(720, 960, (64, 718, 17, 958), 13)),
 }
+
+SCANNERS = tuple(LAYOUTS)
 
 WHITE, LIGHT, GRAY = (255, 255, 255), (215, 220, 225), (170, 170, 170)
 COLOURS: dict[str, Colour] = {
@@ -268,7 +268,7 @@ class _Siemens:
             f"DTCE {draw.choice('screen.dtce', ['Off', 'Low', 'Medium'])}",
             "Map E",
             f"ST {draw.integer('screen.st', 0, 4)}",
-            f"{draw.uniform('screen.depth', 6, 16):.1f} cm",
+            f"{_depth_cm(self.phantom):.1f} cm",
             f"{draw.integer('screen.rate', 14, 52)} fps",
         ]
         for k, word in enumerate(words):
@@ -294,7 +294,7 @@ class _Voluson:
         screen.rectangle(bottom - 26, 362, bottom, 590, (54, 57, 61), (26, 28, 31))
         probe = draw.choice("screen.probe", ["AB2-7-D/OB", "RAB4-8-D/OB", "RIC5-9-D/OB", "C1-5-D/OB"])
         screen.text(probe, 10, 395, size + 1, LIGHT)
-        reading = f"{draw.uniform('screen.depth', 5, 18):.1f}cm / {draw.uniform('screen.mi', 0.8, 2.2):.1f}"
+        reading = f"{_depth_cm(self.phantom):.1f}cm / {draw.uniform('screen.mi', 0.8, 2.2):.1f}"
         screen.text(f"{reading} / {draw.integer('screen.rate', 18, 60)}Hz", bottom - 24, 372, size + 1, LIGHT)
         screen.text("TIs 0.1", bottom - 24, 540, size + 1, LIGHT)
         screen.text(f"PHANTOM {draw.integer('screen.number', 1000, 99999)}", bottom - 24, 150, size + 1, LIGHT)
@@ -333,6 +333,10 @@ class _Voluson:
             f"SRI II {draw.integer('screen.sri', 1, 5)}", row, layout.columns - 8, layout.font, blue, right=True
         )
         screen.note("side text")
+
+
+def _depth_cm(phantom: Phantom) -> float:
+    return phantom.pixel_size_mm * phantom.image.shape[0] / 10
 
 
 def _gray_bar(screen: Screen, tint: np.ndarray, top: int, left: int, height: int, width: int) -> None:

@@ -66,7 +66,7 @@ class BPD(Plane):
 
     name = "BPD"
     structures = ("skull", "brain", "scalp", "midline", "choroid plexus", "amniotic fluid", "uterine wall")
-    view = View(fill=(0.34, 1.02), turn=35.0, any_turn=0.35, seen=(0.80, 1.0))
+    view = View(fill=(0.20, 1.02), turn=35.0, any_turn=0.35, seen=(0.80, 1.0))
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
         early = draw.chance("head.early", 0.45)
@@ -79,7 +79,7 @@ class CRL(Plane):
 
     name = "CRL"
     structures = ("head", "trunk", "rump", "limbs", "spine", "skull", "brain", "amniotic fluid", "uterine wall")
-    view = View(fill=(0.60, 1.02), turn=20.0, any_turn=0.15, seen=(0.86, 1.0))
+    view = View(fill=(0.50, 1.02), turn=20.0, any_turn=0.15, seen=(0.86, 1.0))
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
         return sagittal_fetus(draw, draw.uniform("fetus.crl", 42, 86), "whole")
@@ -93,7 +93,7 @@ class NT(Plane):
         "head", "skull", "brain", "nasal tip", "palate", "diencephalon", "nuchal translucency", "nuchal skin",
         "upper thorax", "spine", "amniotic fluid",
     )  # fmt: skip
-    view = View(fill=(0.72, 1.25), turn=20.0, any_turn=0.15, seen=(0.66, 0.95))
+    view = View(fill=(0.72, 1.25), turn=20.0, any_turn=0.15, seen=(0.70, 0.98))
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
         return sagittal_fetus(draw, draw.uniform("fetus.crl", 45, 84), "head")

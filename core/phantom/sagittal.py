@@ -110,7 +110,7 @@ class _Body:
         self.girth = draw.uniform("fetus.girth", 0.88, 1.10)
         self.waves = draw.normals("fetus.waves", 8, 0.004)
         self.tissue = draw.uniform("fetus.tissue_echo", -6, 2)
-        self.patches = draw.uniform("fetus.tissue_patches", 2.0, 4.5)
+        self.patches = draw.uniform("fetus.tissue_patches", 2.0, 5.5)
         self.bone = draw.uniform("fetus.bone_strength", 8, 24)
 
     def place(self, points) -> np.ndarray:
@@ -175,7 +175,13 @@ def sagittal_fetus(draw: Draw, crl: float, view: str) -> Anatomy:
         items = [_renamed(item, "trunk", "upper thorax") for item in items]
         frame = posed[outline[:, 0] < draw.uniform("fetus.frame_end", 0.48, 0.66)]
         nape = body.place([[0.27, 0.18], [0.34, 0.15], [0.40, 0.12], [0.46, 0.12]])
-        key = np.concatenate([nape, nape, body.place([[0.14, -0.17], [0.22, -0.17], [0.26, -0.2], [0.30, -0.18]])])
+        key = np.concatenate(
+            [
+                nape,
+                nape,
+                body.place([[0.14, -0.17], [0.22, -0.17], [0.26, -0.2], [0.30, -0.18], [0.02, 0.0], [0.05, 0.1]]),
+            ]
+        )
     else:
         frame, key = posed, body.place(outline[(outline[:, 0] < 0.12) | (outline[:, 0] > 0.88)])
     return Anatomy(items, posed, frame, key)

@@ -17,14 +17,18 @@ from core.phantom.surroundings import roughness_maps, surround
 
 declare_ranges(
     {
-        "scanner.axial_share": {"train": (0.0036, 0.0108), "unseen": (0.0112, 0.0140)},
-        "scanner.lateral_ratio": {"train": (1.5, 3.0), "unseen": (3.05, 3.7)},
-        "scanner.dynamic_range": {"train": (52.0, 74.0), "unseen": (74.5, 86.0)},
-        "processing.gamma": {"train": (1.30, 2.50), "unseen": (0.95, 1.28)},
+        "scanner.axial_share": {"train": (0.0036, 0.0108), "unseen": (0.0028, 0.0035)},
+        "scanner.lateral_ratio": {"train": (1.5, 3.0), "unseen": (3.05, 3.6)},
+        "scanner.dynamic_range": {"train": (52.0, 74.0), "unseen": (74.5, 84.0)},
+        "processing.gamma": {"train": (1.30, 2.50), "unseen": (2.55, 3.00)},
         "processing.sharpening": {"train": (0.0, 0.8), "unseen": (0.82, 1.2)},
         "processing.smoothing": {"train": (0.0, 0.85), "unseen": (0.86, 1.0)},
     }
 )
+
+
+PICTURE_HEIGHT_MM = (32.0, 210.0)
+"""Depths that scanners show, from the strongest zoom to the whole belly."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +43,6 @@ class View:
     turn: float
     any_turn: float
     seen: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A phantom before imaging. `picture` may be called for any size with the window's aspect."""
-
-    canvas_items: tuple
-    field: FieldOfView
-    beam: Beam
-    processing: Processing
-    draw: Draw
 
 
 @dataclass(frozen=True)
@@ -142,6 +135,7 @@ def place(
     low, high = turned.frame.min(axis=0), turned.frame.max(axis=0)
     fill = draw.uniform("pose.fill", *view.fill)
     height = max((high[0] - low[0]) / (fill * field.width), (high[1] - low[1]) / (fill * 1.05))
+    height = float(np.clip(height, *PICTURE_HEIGHT_MM))
     middle = (low + high) / 2
     wanted = draw.uniform("pose.seen", *view.seen)
     offsets = draw.uniforms("pose.places", 48, 0.12, 0.88).reshape(-1, 2)

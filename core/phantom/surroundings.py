@@ -234,7 +234,7 @@ def _neighbours(draw: Draw, cavity: np.ndarray, fetus: Anatomy, unit: float) -> 
     for k in range(count):
         kind = draw.choice(f"scene.neighbour_{k}", ["limb", "bone", "cord", "body"], [0.35, 0.2, 0.25, 0.2])
         at = draw.integer(f"scene.neighbour_{k}_at", 0, len(cavity) - 1)
-        share = draw.uniform(f"scene.neighbour_{k}_share", 0.80, 1.02)
+        share = draw.uniform(f"scene.neighbour_{k}_share", 0.55, 1.02)
         spot = centre + (cavity[at] - centre) * share
         items += _NEIGHBOURS[kind](draw, f"scene.neighbour_{k}", spot, unit)
     return items

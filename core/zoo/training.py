@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +92,7 @@ def train(
     weights: str | Path | None = "imagenet",
     preprocessing: PreprocessingSettings | None = None,
     command: str = "",
+    default: bool = False,
     report: Report = print,
 ) -> Card:
     """Train on ``table`` and write ``out`` with weights, card, history and validation predictions.
@@ -107,6 +108,8 @@ def train(
         The model folder; its name becomes the model's.
     weights : ``"imagenet"``, Path or None
         Where the backbone starts.
+    default : bool
+        Whether the card says that this is its task's default model.
 
     Raises
     ------
@@ -145,6 +148,8 @@ def train(
         model, input_range=backbone.input_range, feature_layer=backbone.feature_layer, pooled_layer=POOLED_LAYER
     )
     card = _finish(network, sets, table, settings, preprocessing, classes, out, weights, command, seconds, report)
+    card = replace(card, default=default)
+    card.write(out)
     shutil.rmtree(out / "checkpoint", ignore_errors=True)
     (out / "training.json").unlink(missing_ok=True)
     return card
@@ -350,7 +355,7 @@ def _finish(
     }
     card = Card(
         name=out.name,
-        title=f"{settings.backbone} {settings.task} classifier",
+        title=f"{settings.backbone} ({', '.join(classes)})",
         task=settings.task,
         backbone=settings.backbone,
         classes=classes,
@@ -376,7 +381,7 @@ def _finish(
             "dtype": "float16, rebuilt in float32",
         },
         licences=["Apache-2.0, as PlaneLab", *_start_licence(weights)],
-        limitations=["No medical device. Research and teaching only."],
+        limitations=_limitations(table.simulated),
         command=command,
         metrics=[
             Metric(
@@ -392,8 +397,18 @@ def _finish(
             )
         ],
     )
-    card.write(out)
     return card
+
+
+def _limitations(simulated: bool) -> list[str]:
+    lines = ["No medical device. Research and teaching only."]
+    if simulated:
+        lines += [
+            "Trained on simulated images alone: figures on phantoms say little about real frames; read those apart.",
+            "It always answers with one of its classes; a plane it does not know is called one of those all the same, "
+            "so heed the warning on images unlike the training data.",
+        ]
+    return lines
 
 
 def _start(weights: str | Path | None, coverage: str) -> str:

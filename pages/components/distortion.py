@@ -14,8 +14,8 @@ DEFAULT_KIND = "noise"
 LARGEST_SEED = 2**31 - 1
 
 
-def pick_distortion(with_seed: bool = False) -> Distortion:
-    """Show the controls and return the chosen distortion. The slider takes arrow keys."""
+def pick_distortion(shape: tuple[int, int], with_seed: bool = False) -> Distortion:
+    """Show the controls and return the distortion chosen for a frame (height, width)."""
     kinds = list(CORRUPTIONS)
     columns = st.columns([4, 6, 2] if with_seed else [4, 8], vertical_alignment="bottom")
     with columns[0]:
@@ -34,7 +34,7 @@ def pick_distortion(with_seed: bool = False) -> Distortion:
     with columns[1]:
         intensity = linked(
             st.slider,
-            f"Intensity: {corruption.parameter} ({corruption.unit})",
+            f"Intensity: {corruption.axis_title()}",
             0.0,
             corruption.slider_maximum,
             key=intensity_key(kind),
@@ -42,7 +42,8 @@ def pick_distortion(with_seed: bool = False) -> Distortion:
             parse=number_in(0.0, corruption.slider_maximum),
             step=corruption.step,
             help=f"{corruption.description} Defined on an image of 174 x 174 pixels, the corruption thesis's size, "
-            "and converted to this frame. The corruption thesis's limit is the default.",
+            "and converted to this frame. "
+            f"The thesis called an image corrupted from {corruption.published_limit:g} on.",
         )
     seed = 0
     if with_seed:
@@ -57,6 +58,7 @@ def pick_distortion(with_seed: bool = False) -> Distortion:
                 parse=number_in(0, LARGEST_SEED),
                 help="The same seed, the same noise.",
             )
-    # The browser enforces the ends only; a forged value is brought back to them.
+    # Only the browser enforces a widget's ends; a forged value is brought back to them.
     intensity = min(max(float(intensity), 0.0), corruption.slider_maximum)
+    st.caption(f"In this frame of {shape[1]} × {shape[0]} pixels: {corruption.in_frame(intensity, shape)}.")
     return Distortion(kind, intensity, min(max(int(seed), 0), LARGEST_SEED))

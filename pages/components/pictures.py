@@ -10,9 +10,20 @@ from core.images import encode_png
 DISPLAY_SIDE = 900
 
 
-def picture(pixels: np.ndarray, alt: str, caption: str | None = None, max_side: int = DISPLAY_SIDE) -> None:
-    """Show pixels (H, W) or (H, W, 3) uint8 as wide as their column; computing never uses what is shown."""
-    st.image(encode_png(pixels, max_side=max_side), caption=caption, output_format="PNG", width="stretch", alt=alt)
+def picture(
+    pixels: np.ndarray,
+    alt: str,
+    caption: str | None = None,
+    max_side: int = DISPLAY_SIDE,
+    link: str | None = None,
+) -> None:
+    """Show pixels (H, W) or (H, W, 3) uint8 as wide as their column; computing never uses what is shown.
+
+    A click opens ``link``, a path inside the app.
+    """
+    st.image(
+        encode_png(pixels, max_side=max_side), caption=caption, output_format="PNG", width="stretch", alt=alt, link=link
+    )
 
 
 def to_display(pixels: np.ndarray, side: int = 448) -> np.ndarray:
