@@ -1,5 +1,7 @@
 """The first screen: one image that already tells the story, and doors to the rest."""
 
+import time
+
 import streamlit as st
 
 from core import cache
@@ -31,8 +33,8 @@ def stop_demo() -> None:
 
 @st.fragment(run_every=DEMO_SECONDS)
 def advance_demo(kind: str) -> None:
-    """One step more, by a full rerun so that picture, prediction and map follow."""
-    if st.session_state.pop("demo_drawn", False):
+    """One step more, by a full rerun so that picture, prediction and map follow; the first call only sets the clock."""
+    if time.monotonic() - st.session_state["demo_drawn"] >= DEMO_SECONDS / 2:
         st.session_state["demo_step"] += 1
         st.session_state["demo_next"] = round(
             get_corruption(kind).slider_maximum * st.session_state["demo_step"] / DEMO_STEPS, 3
@@ -113,7 +115,7 @@ if picked:
 
         slot = st.container()
         if demo_running:
-            st.session_state["demo_drawn"] = True
+            st.session_state["demo_drawn"] = time.monotonic()
             advance_demo(distortion.kind)
         with slot:
             if not cache.has_image_sweep(card, picked.frame.sha256, distortion.kind, distortion.seed):

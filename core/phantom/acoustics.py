@@ -349,6 +349,7 @@ class Processing:
     smoothing: float = 0.0  # strength of speckle reduction (SRI), 0 none, 1 strong
     blur: float = 0.0  # deviation in pixels
     sharpening: float = 0.0  # edge enhancement, share of the detail added again
+    detail: float = 1.6  # size in pixels of the detail that is enhanced
     gamma: float = 1.0  # gray map: below 1 lifts dark grays
     contrast: float = 0.0  # S-shaped gray map, 0 straight, 1 strong
     black: float = 0.0  # level below which all is black
@@ -362,7 +363,7 @@ def process(picture: np.ndarray, processing: Processing) -> np.ndarray:
         smooth = cv2.bilateralFilter(picture, 5, 0.10 + 0.15 * processing.smoothing, 1.6)
         picture = picture + min(processing.smoothing, 1.0) * (smooth - picture)
     if processing.sharpening > 0.02:
-        broad = cv2.GaussianBlur(picture, (0, 0), 1.6)
+        broad = cv2.GaussianBlur(picture, (0, 0), processing.detail)
         picture = picture + processing.sharpening * (picture - broad)
     if processing.blur > 0.2:
         picture = cv2.GaussianBlur(picture, (0, 0), processing.blur)

@@ -21,7 +21,7 @@ declare_structures(
 declare_ranges(
     {
         "head.cephalic_index": {"train": (0.75, 0.90), "unseen": (0.70, 0.745)},
-        "head.skull_thickness": {"train": (0.016, 0.042), "unseen": (0.043, 0.055)},
+        "head.skull_thickness": {"train": (0.017, 0.047), "unseen": (0.048, 0.058)},
         "head.choroid_length": {"train": (0.80, 1.30), "unseen": (0.60, 0.79)},
     }
 )
@@ -91,8 +91,8 @@ def _envelope(head: _Head) -> list[Shape | Reflector]:
     draw = head.draw
     outer = curves.offset(head.contour, head.scalp)
     scalp_echo = draw.uniform("head.scalp_echo", -12, 0)
-    bone_echo = draw.uniform("head.bone_echo", -10, 4)
-    loss = draw.uniform("head.bone_loss", 0.8, 3.0) * (0.8 if head.early else 1.0) * 2.0 / max(head.skull, 1.0)
+    bone_echo = draw.uniform("head.bone_echo", -14, 4)
+    loss = draw.uniform("head.bone_loss", 0.8, 4.2) * (0.8 if head.early else 1.0) * 2.0 / max(head.skull, 1.0)
     tissue = Tissue(
         head.brain, 0.01, draw.uniform("head.brain_patches", 1.5, 4.5), draw.uniform("head.brain_layers", 0.3, 3.0)
     )
@@ -112,8 +112,8 @@ def _bone_surfaces(head: _Head) -> list[Shape | Reflector]:
     gain = np.ones_like(at)
     gaps = draw.integer("head.gaps", 0, 7)
     centres = draw.uniforms("head.gap_places", gaps, 0, 1)
-    widths = draw.uniforms("head.gap_widths", gaps, 0.005, 0.04)
-    depths = draw.uniforms("head.gap_depths", gaps, 0.3, 0.95)
+    widths = draw.uniforms("head.gap_widths", gaps, 0.005, draw.uniform("head.widest_gap", 0.02, 0.11))
+    depths = draw.uniforms("head.gap_depths", gaps, 0.3, 0.98)
     for centre, width, depth in zip(centres, widths, depths, strict=True):
         distance = np.abs((at - centre + 0.5) % 1 - 0.5)
         gain *= 1 - depth * np.exp(-((distance / width) ** 4))
@@ -137,14 +137,14 @@ def _bone_surfaces(head: _Head) -> list[Shape | Reflector]:
 def _midline(head: _Head, pieces, echo: float, strength: float, bow: float) -> list[Shape | Reflector]:
     """Bright line between the hemispheres in pieces of (first x, last x, y offset) in shares of the half axes."""
     items: list[Shape | Reflector] = []
-    width = max(0.016 * head.bpd, 0.35)
+    width = max(head.draw.uniform("head.midline_width", 0.008, 0.024) * head.bpd, 0.35)
     for first, last, aside in pieces:
         x = np.linspace(first, last, 16)
         y = aside + bow * (1 - x**2)
         wander = head.draw.normals(f"head.midline_wander_{len(items)}", 6, 0.012)
         line = head.at(np.stack([x, y + np.interp(x, np.linspace(first, last, 6), wander)], axis=1))
         items.append(Shape("midline", curves.strip(line, width), Tissue(echo, 0.05, 1.5), 0.2 * width))
-        items.append(Reflector(line, strength, exponent=6, floor=0.12, roughness=3.0))
+        items.append(Reflector(line, strength, exponent=6, floor=0.12, roughness=3.0, thickness=width))
     return items
 
 
@@ -269,12 +269,14 @@ def _flecks(head: _Head) -> list[Shape | Reflector]:
     y = draw.normals("head.fleck_y", count, spread)
     lengths = draw.uniforms("head.fleck_lengths", count, 0.02, 0.16)
     turns = draw.normals("head.fleck_turns", count, 0.45)
-    levels = draw.uniforms("head.fleck_levels", count, -10, 9)
+    levels = draw.uniforms("head.fleck_levels", count, -10, draw.uniform("head.fleck_brightest", 2, 15))
     bends = draw.normals("head.fleck_bends", count, 0.25)
+    thickness = draw.uniform("head.fleck_thickness", 0.0, 0.016) * head.bpd
     items: list[Shape | Reflector] = []
     for place, length, turn, level, bend in zip(np.stack([x, y], 1), lengths, turns, levels, bends, strict=True):
         line = curves.open_spline([[-length / 2, 0.0], [0.0, bend * length], [length / 2, 0.0]], 3)
-        items.append(Reflector(head.at(curves.rotate(line, turn) + place), level, exponent=2.5, floor=0.3, roughness=5))
+        path = head.at(curves.rotate(line, turn) + place)
+        items.append(Reflector(path, level, exponent=2.5, floor=0.3, roughness=5, thickness=thickness))
     lumps = draw.integer("head.lumps_inside", 0, 8)
     spots = np.stack([draw.uniforms("head.lump_x", lumps, -0.6, 0.65), draw.normals("head.lump_y", lumps, spread)], 1)
     sizes = draw.uniforms("head.lump_sizes", 2 * lumps, 0.04, 0.16).reshape(-1, 2)
@@ -334,10 +336,10 @@ def _lateral_ventricle(head: _Head, name: str, sign: float, clear: float) -> lis
     items: list[Shape | Reflector] = [
         Shape("ventricle", head.at(room), Tissue(head.brain - 12 * clear, -0.05, 1), 0.012 * head.bpd)
     ]
-    wall = draw.uniform(f"head.{name}_wall", -6, 9) + fade
+    wall = draw.uniform(f"head.{name}_wall", -6, 13) + fade
     for line in (medial, lateral):
         items.append(Reflector(head.at(curves.open_spline(line, 5)), wall, exponent=5, floor=0.12, roughness=3.5))
-    plexus = draw.uniform(f"head.{name}_choroid_echo", -4, 6) + 0.6 * fade
+    plexus = draw.uniform(f"head.{name}_choroid_echo", -4, 9) + 0.6 * fade
     size = draw.uniform(f"head.{name}_choroid_size", 0.16, 0.30) * draw.setting("head.choroid_length")
     place = (start + 0.35 * (end - start), sign * (inner + 0.55 * wide))
     drop = head.blob(f"{name}_choroid", place, (size, wide * draw.uniform(f"head.{name}_fill", 0.32, 0.55)), 0.08)
@@ -404,7 +406,7 @@ def _sulci(head: _Head) -> list[Shape | Reflector]:
 def _late_midline(head: _Head) -> list[Shape | Reflector]:
     """Falx in front and behind, the box of the cavum between, faint pieces at the thalami."""
     draw = head.draw
-    strength = draw.uniform("head.midline_strength", -3, 13)
+    strength = draw.uniform("head.midline_strength", -3, 16)
     echo = draw.uniform("head.midline_echo", -10, 2)
     bow = draw.uniform("head.midline_bow", -0.03, 0.03)
     front, back = draw.uniform("head.cavum_front", -0.62, -0.50), draw.uniform("head.cavum_back", -0.40, -0.28)

@@ -30,7 +30,38 @@ COLUMNS = (
 )
 
 
-SAMPLES: dict[str, tuple[tuple[str, int], ...]] = {}
+SAMPLES: dict[str, tuple[tuple[str, int], ...]] = {
+    "BPD": (
+        ("ge", 203),
+        ("ge", 206),
+        ("ge", 211),
+        ("ge", 214),
+        ("ge", 202),
+        ("siemens", 201),
+        ("siemens", 204),
+        ("siemens", 207),
+    ),
+    "CRL": (
+        ("ge", 203),
+        ("ge", 200),
+        ("ge", 211),
+        ("ge", 214),
+        ("ge", 205),
+        ("siemens", 201),
+        ("siemens", 204),
+        ("siemens", 210),
+    ),
+    "NT": (
+        ("ge", 208),
+        ("ge", 202),
+        ("ge", 206),
+        ("ge", 209),
+        ("ge", 212),
+        ("siemens", 201),
+        ("siemens", 204),
+        ("siemens", 210),
+    ),
+}
 """Plane -> (scanner, seed) of the screens in `sample_images/`, chosen by eye."""
 
 
@@ -179,7 +210,8 @@ def write_samples(out: Path | str = "sample_images") -> list[Path]:
     """
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    rows, paths = read_manifest(folder), []
+    rows: dict[str, dict[str, str]] = {}
+    paths = []
     for plane, screens in SAMPLES.items():
         for index, (scanner, seed) in enumerate(screens):
             screen = raw_screen(plane, seed, scanner=scanner)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import cv2
 import numpy as np
@@ -97,7 +98,7 @@ def generate(plane: str, seed: int, *, size: int | tuple[int, int] | None = 299,
 def _shape(size: int | tuple[int, int] | None, draw: Draw) -> tuple[int, int]:
     wanted = (400, 4 * draw.integer("screen.columns_quarter", 100, 155))
     if size is not None:
-        wanted = (size, size) if isinstance(size, int) else tuple(int(side) for side in size)
+        wanted = (int(size), int(size)) if isinstance(size, Integral) else tuple(int(side) for side in size)
     if len(wanted) != 2 or not all(MIN_SIDE <= side <= MAX_SIDE for side in wanted):
         raise ParameterError(
             f"A phantom of size {size!r} cannot be made; use sides from {MIN_SIDE} to {MAX_SIDE} pixels."

@@ -103,7 +103,7 @@ def raw_screen(plane: str, seed: int, *, scanner: str, settings: str = "train") 
     tinted, tint = _tint(draw, phantom.image)
     area = np.s_[top:bottom, left:right]
     clean = np.zeros((layout.rows, layout.columns, 3), np.uint8)
-    clean[area] = tinted * phantom.sector[..., None]
+    clean[area] = tinted
     sector = np.zeros(clean.shape[:2], bool)
     sector[area] = phantom.sector
     labels = np.zeros(clean.shape[:2], np.uint8)
@@ -378,10 +378,9 @@ def _calipers(screen: Screen, draw: Draw, layout: Layout, phantom: Phantom) -> N
             screen.note("dotted ellipse" if closed else "caliper line")
         if not closed:
             kind = draw.choice(f"screen.mark_{name}", ["plus", "cross", "bar"], [0.5, 0.25, 0.25])
-            for at, end in enumerate((path[0], path[-1])):
-                _mark(
-                    screen, end, path[-1] - path[0], colour, kind, draw.integer(f"screen.mark_{name}_{at}_size", 3, 7)
-                )
+            size = draw.integer(f"screen.mark_{name}_size", 3, 7)
+            for end in (path[0], path[-1]):
+                _mark(screen, end, path[-1] - path[0], colour, kind, size)
             screen.note("caliper marks")
         results.append(f"{name}  {millimetres:.1f} mm")
     if draw.chance("screen.words", 0.35):

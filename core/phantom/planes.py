@@ -66,7 +66,7 @@ class BPD(Plane):
 
     name = "BPD"
     structures = ("skull", "brain", "scalp", "midline", "choroid plexus", "amniotic fluid", "uterine wall")
-    view = View(fill=(0.20, 1.02), turn=35.0, any_turn=0.35, seen=(0.80, 1.0))
+    view = View(fill=(0.24, 1.05), turn=35.0, any_turn=0.35, seen=(0.80, 1.0))
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
         early = draw.chance("head.early", 0.45)

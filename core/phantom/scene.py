@@ -138,7 +138,8 @@ def place(
     height = float(np.clip(height, *PICTURE_HEIGHT_MM))
     middle = (low + high) / 2
     wanted = draw.uniform("pose.seen", *view.seen)
-    offsets = draw.uniforms("pose.places", 48, 0.12, 0.88).reshape(-1, 2)
+    # The mean of two draws: most people keep what they look at near the middle.
+    offsets = draw.uniforms("pose.places", 96, 0.08, 0.92).reshape(2, -1, 2).mean(axis=0)
     for closer in 1.12 ** np.arange(8):  # step back until enough is seen
         shown = scaled(field, height * closer)
         spot, seen = _spot(turned.frame - middle, turned.key - middle, shown, offsets, wanted)
@@ -202,8 +203,9 @@ def scanner_processing(draw: Draw) -> Processing:
         smoothing=draw.setting("processing.smoothing"),
         blur=draw.uniform("processing.blur", 0.0, 1.0),
         sharpening=draw.setting("processing.sharpening"),
+        detail=draw.uniform("processing.detail", 1.2, 3.2),
         gamma=draw.setting("processing.gamma"),
-        contrast=draw.uniform("processing.contrast", 0.0, 0.4),
+        contrast=draw.uniform("processing.contrast", 0.0, 0.7),
         black=draw.uniform("processing.black", 0.0, 0.04),
         quality=draw.integer("processing.jpeg_quality", 55, 95) if compressed else 100,
     )
@@ -291,6 +293,7 @@ def _gain(draw: Draw, grid: PolarGrid, speckle: np.random.Generator) -> np.ndarr
     rows, beams = grid.shape
     sliders = draw.normals("scanner.sliders", 6, draw.uniform("scanner.slider_slip", 0.5, 4.0))
     depth = np.interp(np.linspace(0, 5, rows), np.arange(6), sliders)
+    depth += draw.uniform("scanner.near_gain", -3, 8) * np.exp(-np.linspace(0, 9, rows))
     depth -= draw.uniform("scanner.deep_loss", -2, 9) * np.clip(np.linspace(-0.8, 1, rows), 0, 1) ** 1.5
     across = np.linspace(0, 1, beams)
     ripple = speckle.standard_normal(beams // 5 + 3)

@@ -75,8 +75,8 @@ def _cavity(draw: Draw, fetus: Anatomy, unit: float) -> np.ndarray:
     centre = (fetus.outline.min(axis=0) + fetus.outline.max(axis=0)) / 2
     angles = np.linspace(-np.pi, np.pi, 96, endpoint=False)
     hull = _reach(fetus.outline, centre, angles)
-    roomy = draw.chance("scene.roomy", 0.55)
-    gap = draw.uniform("scene.gap", 0.03, 0.22) if roomy else draw.uniform("scene.gap", -0.03, 0.03)
+    roomy = draw.chance("scene.roomy", 0.64)
+    gap = draw.uniform("scene.gap", 0.03, 0.22) if roomy else draw.uniform("scene.gap", -0.015, 0.035)
     lying = draw.normal("scene.lying_on", 90, 50, -90, 270)  # degrees, the wall that the fetus touches; 90 is below
     close = draw.uniform("scene.lying_gap", -0.04, 0.05)
     nearness = np.exp(2.2 * (np.cos(angles - np.deg2rad(lying)) - 1))

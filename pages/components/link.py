@@ -45,7 +45,8 @@ def linked(
         Text of the URL -> value, or None where it is not usable: the default is taken then.
     """
     restore(key, default, parse)
-    value = widget(*arguments, key=key, persist_state="session", **options)
+    widget(*arguments, key=key, persist_state="session", **options)
+    value = st.session_state[key]
     store(key, value, default)
     return value
 

@@ -73,7 +73,8 @@ def test_first_screen_is_usable_before_the_model_is_there(page: Page, server: st
 def test_a_screen_through_every_page(page: Page, server: str, screen: Path):
     open_page(page, server)
     upload(page, screen)
-    expect(page).to_have_url(re.compile("image=upload-[0-9a-f]{16}"))
+    fingerprint = re.compile("image=upload-[0-9a-f]{16}")
+    expect(page).to_have_url(fingerprint)
     assert screen.stem not in page.url
 
     go_to(page, "Preprocessing")
@@ -99,6 +100,7 @@ def test_a_screen_through_every_page(page: Page, server: str, screen: Path):
     expect(page.get_by_text(re.compile(r"n = \d+ phantoms"))).to_be_visible(timeout=LONG)
 
     go_to(page, "Prediction")
+    expect(page).to_have_url(fingerprint)
     expect(page.get_by_text("What the network sees")).to_be_visible()
     expect(page.get_by_text("Entropy")).to_be_visible()
 

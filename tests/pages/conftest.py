@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,18 @@ def loaded_model():
     return cache.start_loading(read_card(default_name())).result()
 
 
+@pytest.fixture(autouse=True)
+def navigation_as_on_a_server(monkeypatch):
+    """AppTest forgets before every run what ``pages/components/__init__.py`` has settled for the process."""
+    original = PagesManager.__init__
+
+    def initialise(self, *arguments, **options):
+        original(self, *arguments, **options)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", initialise)
+
+
 @pytest.fixture
 def open_page() -> Callable[..., AppTest]:
     """``open_page("corruption", kind="blur")``: a new session on a page, by its link."""
@@ -34,10 +47,9 @@ def open_page() -> Callable[..., AppTest]:
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=RUN_SECONDS)
         for key, value in query.items():
             app.query_params[key] = value
-        app.run()
         if name != "laboratory":
-            app.switch_page(f"pages/{name}.py").run()
-        return app
+            app.switch_page(f"pages/{name}.py")
+        return app.run()
 
     return open_by_link
 

@@ -33,7 +33,7 @@ def test_a_cell_shows_its_images_and_counts(open_page, rows, loaded_model):
     app = open_page("confusion_matrix", true=true, predicted=predicted)
     count = ((rows["label"] == true) & (rows["predicted"] == predicted)).sum()
     assert app.subheader[0].value.startswith(f"True {true}, predicted {predicted}: {count} of")
-    assert len(app.get("imgs")) == min(count, 12)
+    assert len(app.get("image")) == min(count, 12)
 
 
 def test_an_image_of_a_cell_opens_on_another_page(open_page, rows, loaded_model):
@@ -63,4 +63,4 @@ def test_real_heads_show_shares_and_no_pictures(open_page, loaded_model, texts):
     app = open_page("confusion_matrix", data=real["data"].iloc[0], true="BPD", predicted="BPD")
     assert not app.exception
     assert "real images" in " ".join(metric.label for metric in app.metric)
-    assert len(app.get("imgs")) == 0
+    assert len(app.get("image")) == 0

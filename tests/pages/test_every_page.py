@@ -4,7 +4,6 @@ import pytest
 
 PAGES = ["laboratory", "preprocessing", "corruption", "prediction", "interpretability", "confusion_matrix"]
 WITH_PICKER = PAGES[:-1]
-BAD = ["empty", "truncated", "text", "wrong extension", "too many pixels", "too many bytes", "a GIF"]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -29,17 +28,19 @@ def test_a_good_upload_is_chosen_and_goes_into_the_url_by_hash(open_page, name, 
 
 
 @pytest.mark.parametrize("name", WITH_PICKER)
-@pytest.mark.parametrize("kind", BAD)
-def test_a_bad_upload_gets_a_sentence_and_loses_nothing(open_page, name, kind, bad_uploads):
+def test_each_bad_upload_gets_its_own_sentence_and_loses_nothing(open_page, name, bad_uploads):
     app = open_page(name)
     before = app.selectbox(key="image").value
-    file_name, content = bad_uploads[kind]
-    app.file_uploader(key="uploader").upload(file_name, content).run()
+    for file_name, content in bad_uploads.values():
+        app.file_uploader(key="uploader").upload(file_name, content)
+    app.run()
     assert not app.exception
-    assert len(app.error) == 1
-    sentence = app.error[0].value
-    assert sentence.rstrip().endswith(".")
-    assert "Traceback" not in sentence
+    sentences = [error.value for error in app.error]
+    assert len(sentences) == len(bad_uploads)
+    assert len(set(sentences)) == len(sentences)
+    for sentence in sentences:
+        assert sentence.rstrip().endswith(".")
+        assert "Traceback" not in sentence
     assert app.selectbox(key="image").value == before
 
 
@@ -62,7 +63,6 @@ def test_the_image_stays_when_the_page_changes(open_page):
     for name in WITH_PICKER:
         app.switch_page(f"pages/{name}.py").run()
         assert app.selectbox(key="image").value == chosen
-        assert app.query_params["image"] in (chosen, [chosen])
 
 
 def test_a_link_to_somebodys_upload_asks_for_the_file_and_finds_it(open_page, texts, good_image):
@@ -95,16 +95,12 @@ def test_a_link_to_a_phantom_simulates_it(open_page):
 @pytest.mark.parametrize(
     "query",
     [
-        {"kind": "melt", "intensity_noise": "9999"},
-        {"intensity_noise": "nan"},
-        {"intensity_noise": "-1"},
-        {"model": "../../evil"},
-        {"methods": "tea,leaves", "target": "femur", "opacity": "7"},
-        {"seed": "1e400", "region": "moon", "view": "x"},
-        {"pre_mask": "carnival", "pre_median_kernel": "4000", "chain": "?"},
-        {"data": "nothing", "true": "X", "predicted": "Y"},
+        {"kind": "melt", "intensity_noise": "9999", "model": "../../evil", "methods": "tea,leaves", "target": "femur"}
+        | {"opacity": "7", "seed": "1e400", "pre_mask": "carnival", "pre_median_kernel": "4000", "data": "nothing"},
+        {"intensity_noise": "nan", "region": "moon", "view": "x", "chain": "?", "true": "X", "predicted": "Y"}
+        | {"seed": "-1", "pre_size": "299.5", "opacity": "half", "image": ""},
     ],
-    ids=str,
+    ids=["too much", "nonsense"],
 )
 @pytest.mark.parametrize("name", PAGES)
 def test_a_forged_link_falls_back_to_defaults(open_page, name, query):

@@ -24,13 +24,13 @@ def test_occlusion_appears_when_asked(open_page, texts):
     app.button(key="compute_occlusion").click().run()
     assert not app.exception
     assert "compute_occlusion" not in buttons(app)
-    assert len(app.get("imgs")) == 2
+    assert len(app.get("image")) == 2
 
 
 def test_another_class_gives_another_sentence_and_link(open_page, texts):
     app = open_page("interpretability", target="NT", methods="cam")
     assert "evidence for **NT**" in texts(app)
-    app.button_group(key="target").set_value("CRL").run()
+    app.segmented_control(key="target").set_value("CRL").run()
     assert "evidence for **CRL**" in texts(app)
     assert app.query_params["target"] in ("CRL", ["CRL"])
 

@@ -1,11 +1,13 @@
 import csv
+from collections import Counter
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from core.errors import Cancelled, DatasetError, ParameterError
-from core.phantom import frame_seed, generate, raw_screen, write_folder
+from core.phantom import PLANES, frame_seed, generate, raw_screen, write_folder
 from core.phantom.folder import read_manifest
 
 
@@ -120,3 +122,21 @@ def test_a_foreign_manifest_is_left_alone(tmp_path):
 
 def test_an_empty_folder_has_no_rows(tmp_path):
     assert read_manifest(tmp_path) == {}
+
+
+class TestSamplesThatShip:
+    folder = Path(__file__).resolve().parents[3] / "sample_images"
+
+    def test_every_plane_has_eight_screens_of_both_scanners(self):
+        rows = rows_of(self.folder)
+        assert all(count >= 8 for count in Counter(row["plane"] for row in rows).values())
+        assert {row["plane"] for row in rows} >= {"BPD", "CRL", "NT"}
+        assert {(row["plane"], row["scanner"]) for row in rows} >= {(p, s) for p in PLANES for s in ("siemens", "ge")}
+        assert {row["tint"] for row in rows} >= {"none", "blue", "sepia"}
+        assert sum((self.folder / row["file"]).stat().st_size for row in rows) < 10e6
+
+    def test_they_are_what_the_manifest_says(self):
+        row = rows_of(self.folder)[-1]
+        screen = raw_screen(row["plane"], int(row["seed"]), scanner=row["scanner"])
+        kept = read(self.folder / row["file"]).astype(int)
+        assert np.abs(kept - screen.pixels).mean() < 1.5  # another processor may round otherwise

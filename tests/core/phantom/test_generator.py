@@ -78,11 +78,10 @@ class TestPictures:
     def test_scanner_and_surroundings_give_no_plane_away(self):
         # The fan's shape, the brightness and the speckle are drawn alike: their means may differ by chance only.
         names = ("scanner.axial_share", "scanner.half_angle", "scanner.gain_gray", "scene.gap", "processing.gamma")
-        drawn = {
-            plane: np.array([[generate(plane, seed, size=64).parameters.get(name, np.nan) for name in names]
-                             for seed in range(14)])
-            for plane in PLANES
-        }  # fmt: skip
+        drawn = {}
+        for plane in PLANES:
+            parameters = [generate(plane, seed, size=64).parameters for seed in range(14)]
+            drawn[plane] = np.array([[one.get(name, np.nan) for name in names] for one in parameters])
         for column in range(len(names)):
             groups = [values[:, column][~np.isnan(values[:, column])] for values in drawn.values()]
             spread = np.concatenate(groups).std()

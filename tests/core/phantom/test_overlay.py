@@ -60,7 +60,7 @@ def test_calipers_are_drawn_over_the_anatomy():
 
 def test_tints_colour_the_anatomy_and_are_the_same_in_the_twin():
     tints = {}
-    for seed in range(14):
+    for seed in range(10):
         screen = raw_screen("NT", seed, scanner="siemens")
         quiet = screen.sector & ~screen.annotation_mask & (screen.clean.mean(axis=2) > 60)
         colour = screen.clean[quiet].mean(axis=0)
