@@ -85,8 +85,8 @@ class Augmentation:
 
 PRESETS = {
     "thesis": Augmentation(shear=0.2),
-    "degrees": Augmentation(),
+    "default": Augmentation(),
     "scanner": Augmentation(gain=1.4, gamma=1.5),
     "none": Augmentation(0, 0, 0, 0, False),
 }
-"""``thesis`` as its code ran; ``degrees`` with a shear that shows; ``scanner`` adds gain and gray map; ``none``."""
+"""``thesis`` as its code ran; ``default`` with a shear that shows; ``scanner`` adds gain and gray map; ``none``."""

@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seed", type=_natural, default=0)
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     command.add_argument("--size", type=_positive, default=299, help="side of the square frames in pixels")
+    command.add_argument("--native", action="store_true", help="the shape of a scanner's crop instead of a square")
     command.add_argument("--raw", metavar="SCANNER", help="siemens or ge: whole screens and their clean twins")
     command.add_argument("--masks", action="store_true", help="also write *_mask.png of labelled structures")
     command.add_argument("--settings", default="train", help="ranges of the generator: train or unseen")
@@ -131,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--epochs", type=_natural, default=10)
     command.add_argument("--batch-size", type=_positive, default=32)
-    command.add_argument("--augmentation", default="degrees")
+    command.add_argument("--augmentation", default="default")
     command.add_argument("--size", type=_positive, help="side of the input; the backbone's own by default")
     command.add_argument("--learning-rate", type=float, default=TRAINING_RATE)
     command.add_argument("--default", action="store_true", help="mark the model as its task's default")
@@ -164,18 +165,17 @@ def _models(options: argparse.Namespace) -> int:
 def _phantom(options: argparse.Namespace) -> int:
     from core.phantom import write_folder
 
-    progress = _Progress("simulating")
     write_folder(
         options.out,
         options.plane,
         options.n,
         options.seed,
-        size=options.size,
+        size=None if options.native else options.size,
         raw=options.raw,
         masks=options.masks,
         settings=options.settings,
         overwrite=options.overwrite,
-        progress=lambda done, n: progress(done / n),
+        progress=_Progress("simulating"),
     )
     return EXIT_OK
 
@@ -322,10 +322,9 @@ def _print_assessment(result: Any) -> None:
                 print(f"{measures.name}: sensitivity {measures.sensitivity}; specificity {measures.specificity}")
     for name in result.classes:
         print(f"share called {name}: {result.share_called(name)}")
-    small = result.first_trimester_like()
-    if small is not None:
+    for title, part in result.parts.items():
         for name in result.classes:
-            print(f"circumference under 100 mm, share called {name}: {small.share_called(name)}")
+            print(f"{title}, share called {name}: {part.share_called(name)}")
     print(f"share flagged as unlike the training data: {result.unlike_training}")
 
 

@@ -17,7 +17,6 @@ from core.images import Frame, encode_png, read_image
 
 SAMPLES_FOLDER = Path(__file__).resolve().parents[1] / "sample_images"
 CURVE_SAMPLE_PER_PLANE = 12
-PHANTOM_SIDE = 299
 PHANTOM_ID = re.compile(r"phantom-(?P<plane>[A-Za-z]+)-(?P<settings>[a-z]+)-(?P<seed>\d{1,19})")
 
 
@@ -77,7 +76,7 @@ def open_phantom(image_id: str) -> NamedImage:
         raise ImageError(f"{image_id!r} names no simulated image; choose one of the list.")
     from core.phantom import generate
 
-    phantom = generate(match["plane"], int(match["seed"]), size=PHANTOM_SIDE, settings=match["settings"])
+    phantom = generate(match["plane"], int(match["seed"]), size=None, settings=match["settings"])
     title = f"{phantom.plane} phantom {match['seed']} ({match['settings']} settings)"
     # Through PNG, so that the frame and its hash are those of the file a download gives.
     frame = read_image(encode_png(phantom.image), name=f"{image_id}.png")

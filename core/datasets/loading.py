@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.datasets.table import Table
 from core.errors import DatasetError
-from core.library import PHANTOM_SIDE, phantom_id
+from core.library import phantom_id
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 NAMES_SHOWN = 5
@@ -213,9 +213,9 @@ def _patient(path: Path, class_folder: Path) -> str:
 
 
 def _phantom_id(row: dict[str, str]) -> str:
-    """The id that simulates a frame again; empty for screens and sizes that the id does not describe."""
-    plain = row.get("scanner") == "" and row.get("rows") == row.get("columns") == str(PHANTOM_SIDE)
-    return phantom_id(row["plane"], row["settings"], int(row["seed"])) if plain else ""
+    """The id that simulates a frame again; empty for screens and sizes that an id does not describe."""
+    native = row.get("size") == "native"
+    return phantom_id(row["plane"], row["settings"], int(row["seed"])) if native else ""
 
 
 def _header(path: Path, delimiter: str) -> list[str]:

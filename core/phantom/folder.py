@@ -15,12 +15,15 @@ from core.phantom.overlay import RawScreen, raw_screen
 from core.phantom.planes import find_plane
 
 MANIFEST = "manifest.csv"
+NATIVE = "native"
+"""What the manifest calls frames in the shape of a scanner's crop (size None)."""
 COLUMNS = (
     "file",
     "plane",
     "seed",
     "settings",
     "scanner",
+    "size",
     "drawn",
     "overlay",
     "tint",
@@ -79,7 +82,7 @@ def write_folder(
     raw: str | None = None,
     masks: bool = False,
     settings: str = "train",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
     *,
     overwrite: bool = False,
 ) -> list[Path]:
@@ -93,7 +96,7 @@ def write_folder(
     out: the folder, made if missing.
     raw: None for pictures of `size`; "siemens" or "ge" for whole screens, with the clean twin `*_clean.png` beside.
     masks: also write `*_mask.png`, the label image (values as in `LABELS`).
-    progress: called with (done, n) after each frame; it may raise `core.errors.Cancelled`, and the manifest then
+    progress: called with the share done after each frame; it may raise `core.errors.Cancelled`, and the manifest then
         holds what was written.
     overwrite: replace frames that are already there.
 
@@ -123,7 +126,7 @@ def write_folder(
             row = _write_frame(folder, file, name, frame_seed(seed, index), size, raw, masks, settings)
             rows[file] = row
             if progress is not None:
-                progress(index + 1, n)
+                progress((index + 1) / n)
     finally:
         _write_manifest(folder, rows)
     return [folder / file for file in files]
@@ -169,11 +172,18 @@ def _write_frame(
     _save(folder / file, pixels)
     if masks:
         _save(folder / f"{stem}_mask.png", labels)
-    return _row(file, phantom, screen)
+    return _row(file, phantom, screen, _size_name(size) if screen is None else "")
 
 
-def _row(file: str, phantom: Phantom, screen: RawScreen | None) -> dict[str, str]:
-    """A manifest's row."""
+def _size_name(size: int | tuple[int, int] | None) -> str:
+    """How a manifest names the size that frames were asked for."""
+    if size is None:
+        return NATIVE
+    return "x".join(map(str, size)) if isinstance(size, tuple) else str(size)
+
+
+def _row(file: str, phantom: Phantom, screen: RawScreen | None, size: str = "") -> dict[str, str]:
+    """A manifest's row; screens have no size of their own choice."""
     pixels = phantom.image if screen is None else screen.pixels
     return {
         "file": file,
@@ -181,6 +191,7 @@ def _row(file: str, phantom: Phantom, screen: RawScreen | None) -> dict[str, str
         "seed": str(phantom.seed),
         "settings": phantom.settings,
         "scanner": "" if screen is None else screen.scanner,
+        "size": size,
         "drawn": ";".join(phantom.structures),
         "overlay": "" if screen is None else ";".join(screen.drawn),
         "tint": "" if screen is None else str(screen.parameters["screen.tint"]),

@@ -26,6 +26,9 @@ EVALUATION_NAME = "evaluation.csv"
 READ_AHEAD = 64
 FIRST_TRIMESTER_LIMIT_MM = 100.0
 """Head circumferences below it are first-trimester-like (BPD planes are taken at 11 to 14 weeks)."""
+SMALL_HEADS = "circumference under 100 mm"
+HELD_OUT = "examinations held out"
+"""HC18's examinations whose number is a multiple of 5: nobody looked at them while phantoms and models were made."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,15 @@ class Assessment:
         """Share of all images that are called ``name``."""
         return share_by_patient(self.rows["predicted"] == name, self.rows["patient"])
 
-    def first_trimester_like(self) -> Assessment | None:
-        """HC18's frames of circumference under 100 mm, None for other data."""
+    @property
+    def parts(self) -> dict[str, Assessment]:
+        """Parts of HC18 that get figures of their own; other data have none."""
         if "circumference_mm" not in self.rows:
-            return None
-        rows = self.rows[self.rows["circumference_mm"] < FIRST_TRIMESTER_LIMIT_MM]
-        return replace(self, rows=rows.reset_index(drop=True))
+            return {}
+        small = self.rows["circumference_mm"] < FIRST_TRIMESTER_LIMIT_MM
+        held_out = self.rows["split"] == "test"
+        chosen = {SMALL_HEADS: small, HELD_OUT: held_out, f"{HELD_OUT}, {SMALL_HEADS}": small & held_out}
+        return {name: replace(self, rows=self.rows[rows].reset_index(drop=True)) for name, rows in chosen.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """The object ``evaluate --json`` prints; without labels accuracy and matrix are None."""
@@ -96,11 +102,13 @@ class Assessment:
             "share_called": {name: _share(self.share_called(name)) for name in self.classes},
             "unlike_training": _share(self.unlike_training),
         }
-        small = self.first_trimester_like()
-        if small is not None:
-            result["circumference_under_100_mm"] = {
-                "n": len(small.rows),
-                "share_called": {name: _share(small.share_called(name)) for name in self.classes},
+        if self.parts:
+            result["parts"] = {
+                title: {
+                    "n": len(part.rows),
+                    "share_called": {name: _share(part.share_called(name)) for name in self.classes},
+                }
+                for title, part in self.parts.items()
             }
         return result
 
@@ -157,7 +165,7 @@ def _rows(model: Classifier, images: np.ndarray, source: pd.DataFrame, labels: p
         rows[f"p_{name}"] = np.round(prediction.probabilities[:, index], 5)
     rows["typicality"] = np.round(prediction.typicality, 4)
     rows["unlike_training"] = prediction.unlike_training
-    for extra in ("circumference_mm", "image_id"):
+    for extra in ("split", "circumference_mm", "image_id"):
         if extra in source:
             rows[extra] = source[extra].to_numpy()
     return rows
@@ -227,12 +235,11 @@ def _figures(assessment: Assessment) -> list[tuple[str, Share]]:
         figures.append(("accuracy", assessment.accuracy))
     else:
         figures += [(f"share called {name}", assessment.share_called(name)) for name in assessment.classes]
-        small = assessment.first_trimester_like()
-        if small is not None:
-            figures += [
-                (f"share called {name}, circumference under 100 mm", small.share_called(name))
-                for name in assessment.classes
-            ]
+        figures += [
+            (f"share called {name}, {title}", part.share_called(name))
+            for title, part in assessment.parts.items()
+            for name in assessment.classes
+        ]
     figures.append(("share flagged as unlike the training data", assessment.unlike_training))
     return figures
 

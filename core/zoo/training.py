@@ -68,7 +68,7 @@ class TrainingSettings:
     patience: int = 4
     dropout: float = 0.3
     validation_share: float = 0.15
-    augmentation: str = "degrees"
+    augmentation: str = "default"
     size: int | None = None
     seed: int = 0
 

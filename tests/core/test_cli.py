@@ -175,7 +175,11 @@ def test_evaluate_of_heads_alone_gives_shares_and_the_small_ones_apart(models, t
     assert run("evaluate", "--model", "shapes", "--data", tmp_path, "--json") == 0
     (row,) = lines(capsys.readouterr().out)
     assert row["share_called"]["BPD"]["n"] == 3
-    assert row["circumference_under_100_mm"]["n"] == 1
+    assert {title: part["n"] for title, part in row["parts"].items()} == {
+        "circumference under 100 mm": 1,
+        "examinations held out": 1,
+        "examinations held out, circumference under 100 mm": 1,
+    }
     assert row["accuracy"] == row["share_called"]["BPD"]["value"]
     assert row["simulated"] is False
 

@@ -16,6 +16,29 @@ def test_opens_with_an_example_says_what_to_do_and_that_it_is_no_device(open_pag
 
 
 @pytest.mark.parametrize("name", WITH_PICKER)
+def test_without_any_image_asks_for_one(open_page, texts, name, monkeypatch, tmp_path):
+    from core.library import sample_ids
+
+    monkeypatch.setattr(sample_ids, "__defaults__", (tmp_path,))
+    app = open_page(name)
+    assert not app.exception
+    assert not app.error
+    assert "There is no image yet" in texts(app)
+    assert app.file_uploader(key="uploader")
+
+
+@pytest.mark.parametrize("name", PAGES[:1] + PAGES[2:])
+def test_without_a_model_says_how_to_get_one(open_page, name, monkeypatch):
+    from core import cache
+
+    monkeypatch.setattr(cache, "cards", list)
+    app = open_page(name)
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "core train" in app.error[0].value
+
+
+@pytest.mark.parametrize("name", WITH_PICKER)
 def test_a_good_upload_is_chosen_and_goes_into_the_url_by_hash(open_page, name, good_image):
     app = open_page(name)
     app.file_uploader(key="uploader").upload("Jane Doe 1987.png", good_image).run()
