@@ -1,7 +1,7 @@
 """Write a contact sheet of phantoms, beside real frames of a folder if one is given, to judge them by eye.
 
-    python benchmarks/phantom_contact_sheet.py --planes BPD CRL NT --seeds 0 12 --out sheet.png
-    python benchmarks/phantom_contact_sheet.py --planes BPD --real ../shared/data/hc18 --shuffle --out sheet.png
+    python -m benchmarks.phantom_contact_sheet --planes BPD CRL NT --seeds 0 12 --out sheet.png
+    python -m benchmarks.phantom_contact_sheet --planes BPD --real ../shared/data/hc18 --shuffle --out sheet.png
 
 Real frames are read, never kept: write sheets that hold any outside the repository.
 """
@@ -9,13 +9,10 @@ Real frames are read, never kept: write sheets that hold any outside the reposit
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.phantom import PLANES, SETTINGS, generate
 

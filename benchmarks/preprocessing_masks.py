@@ -1,6 +1,6 @@
 """How well the annotation masks and fills do their job, on simulated screens whose clean twin is known.
 
-    python benchmarks/preprocessing_masks.py [--n 100] [--seed 90000] [--json FILE]
+    python -m benchmarks.preprocessing_masks [--n 100] [--seed 90000] [--json FILE]
 
 For each mask preset: precision and recall of the marked pixels, and for both fills the mean absolute error, in gray
 levels, inside the true annotation pixels against the clean twin. All are means over frames with bootstrap 95 %
@@ -10,14 +10,11 @@ are reported too. All frames are simulated.
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.phantom import PLANES, SCANNERS, RawScreen, raw_screen
 from core.preprocessing import (

@@ -30,7 +30,8 @@ from core.zoo.assessment import read_evaluation
 from core.zoo.prediction import to_unit
 
 Result = TypeVar("Result")
-SESSION_ENTRIES = 256
+RESULT_ENTRIES = 256
+PICTURE_ENTRIES = 24
 SHARED_ENTRIES = 64
 
 
@@ -70,11 +71,20 @@ def shared_store() -> Store:
     return Store(SHARED_ENTRIES)
 
 
-def session_store() -> Store:
-    """Results of this session; they may derive from uploads and are gone with it."""
-    if "result_store" not in st.session_state:
-        st.session_state["result_store"] = Store(SESSION_ENTRIES)
-    return st.session_state["result_store"]
+def result_store() -> Store:
+    """Small results of this session (probabilities, maps, curves); they may derive from uploads and go with it."""
+    return _session_store("result_store", RESULT_ENTRIES)
+
+
+def picture_store() -> Store:
+    """Arrays as large as a frame, in a store of their own: a moving slider must not push out what took long."""
+    return _session_store("picture_store", PICTURE_ENTRIES)
+
+
+def _session_store(name: str, max_entries: int) -> Store:
+    if name not in st.session_state:
+        st.session_state[name] = Store(max_entries)
+    return st.session_state[name]
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -91,7 +101,7 @@ def preprocessed(sha256: str, settings: str, chain: str, _pixels: np.ndarray, _s
 
 def cleaned(sha256: str, pixels: np.ndarray, settings: PreprocessingSettings) -> Cleaned:
     """The cropped frame without annotations."""
-    return session_store().get(("cleaned", sha256, settings), lambda: clean(pixels, settings))
+    return picture_store().get(("cleaned", sha256, settings), lambda: clean(pixels, settings))
 
 
 def prepared(sha256: str, pixels: np.ndarray, card: Card) -> np.ndarray:
@@ -101,7 +111,7 @@ def prepared(sha256: str, pixels: np.ndarray, card: Card) -> np.ndarray:
         settings = PreprocessingSettings.from_dict(card.preprocessing)
         return prepare(pixels, settings, chain=card.input["chain"], size=card.size)
 
-    return session_store().get(("prepared", sha256, card.name), compute)
+    return result_store().get(("prepared", sha256, card.name), compute)
 
 
 @st.cache_data(ttl="10s", max_entries=4, show_spinner=False)
@@ -138,25 +148,25 @@ def distorted(sha256: str, source: Cleaned, card: Card, distortion: Distortion) 
         image = corrupt(source.gray, distortion.kind, distortion.intensity, seed=distortion.seed)
         scores = {}
         for definition in ("wang", "skimage"):
-            reference = Reference(source.gray, definition=definition)
-            scores[definition, "sector"] = reference.ssim(image, region=source.sector)
-            scores[definition, "frame"] = reference.ssim(image)
+            key = ("reference", sha256, definition)
+            reference = picture_store().get(key, lambda name=definition: Reference(source.gray, name))
+            scores[definition, "frame"], scores[definition, "sector"] = reference.ssim_of_both(image, source.sector)
         settings = PreprocessingSettings.from_dict(card.preprocessing)
         network_image = finish(replace(source, gray=image), settings, chain=card.input["chain"], size=card.size)
         return Distorted(image, scores, network_image)
 
-    return session_store().get(("distorted", sha256, card.name, distortion), compute)
+    return picture_store().get(("distorted", sha256, card.name, distortion), compute)
 
 
 def similarity_map(sha256: str, source: Cleaned, image: np.ndarray, distortion: Distortion) -> np.ndarray:
     """Wang's SSIM at each pixel (H, W) float64."""
-    return session_store().get(("map", sha256, distortion), lambda: ssim_map(source.gray, image))
+    return picture_store().get(("map", sha256, distortion), lambda: ssim_map(source.gray, image))
 
 
 def prediction(model: Classifier, sha256: str, image: np.ndarray, distortion: Distortion | None = None) -> Prediction:
     """Prediction of one prepared image (S, S)."""
     key = ("prediction", model.card.weights["sha256"], sha256, distortion)
-    return session_store().get(key, lambda: model.predict_prepared(image[None]))
+    return result_store().get(key, lambda: model.predict_prepared(image[None]))
 
 
 @dataclass(frozen=True)
@@ -183,12 +193,12 @@ def explanation(
         values = method.explain_one(model, to_unit(image), target, progress)
         return Explanation(values, time.perf_counter() - started)
 
-    return session_store().get(_explanation_key(model.card, sha256, method, target, distortion), compute)
+    return result_store().get(_explanation_key(model.card, sha256, method, target, distortion), compute)
 
 
 def has_explanation(card: Card, sha256: str, method: Method, target: int, distortion: Distortion | None = None) -> bool:
     """True if :func:`explanation` would answer at once."""
-    return _explanation_key(card, sha256, method, target, distortion) in session_store()
+    return _explanation_key(card, sha256, method, target, distortion) in result_store()
 
 
 def _explanation_key(
@@ -202,11 +212,11 @@ def image_sweep(
 ) -> ImageSweep:
     """One image under growing corruption, and where its class flips."""
     key = ("image sweep", model.card.weights["sha256"], sha256, kind, seed)
-    return session_store().get(key, lambda: sweep_image(model, source, kind, seed=seed, progress=progress))
+    return result_store().get(key, lambda: sweep_image(model, source, kind, seed=seed, progress=progress))
 
 
 def has_image_sweep(card: Card, sha256: str, kind: str, seed: int) -> bool:
-    return ("image sweep", card.weights["sha256"], sha256, kind, seed) in session_store()
+    return ("image sweep", card.weights["sha256"], sha256, kind, seed) in result_store()
 
 
 def sample_sweep(model: Classifier, kind: str, progress: Progress = no_progress) -> SampleSweep:

@@ -17,6 +17,7 @@ from core.images import Frame, encode_png, read_image
 
 SAMPLES_FOLDER = Path(__file__).resolve().parents[1] / "sample_images"
 CURVE_SAMPLE_PER_PLANE = 12
+SCANNER_TITLES = {"ge": "GE", "siemens": "Siemens"}
 PHANTOM_ID = re.compile(r"phantom-(?P<plane>[A-Za-z]+)-(?P<settings>[a-z]+)-(?P<seed>\d{1,19})")
 
 
@@ -102,6 +103,6 @@ def _manifest(folder: Path) -> list[dict[str, str]]:
 
 
 def _sample_title(row: dict[str, str]) -> str:
-    number = Path(row["file"]).stem.split("_")[-1]
-    scanner = row.get("scanner", "")
-    return f"{row['plane']} phantom {int(number)}" + (f" · {scanner} screen" if scanner else "")
+    number = int(Path(row["file"]).stem.split("_")[-1]) + 1
+    scanner = SCANNER_TITLES.get(row.get("scanner", ""), row.get("scanner", ""))
+    return f"{row['plane']} phantom {number}" + (f" · {scanner} screen" if scanner else "")

@@ -124,8 +124,15 @@ class Reference:
     def ssim(self, image: np.ndarray, region: np.ndarray | None = None) -> float:
         """SSIM of ``image`` and the reference, see :func:`ssim`."""
         values = self._map(image)
-        if region is not None:
-            return float(values[self._checked_region(region)].mean())
+        return self._mean_inside(values) if region is None else float(values[self._checked_region(region)].mean())
+
+    def ssim_of_both(self, image: np.ndarray, region: np.ndarray) -> tuple[float, float]:
+        """SSIM of the whole frame and of a region, from one map."""
+        values = self._map(image)
+        return self._mean_inside(values), float(values[self._checked_region(region)].mean())
+
+    def _mean_inside(self, values: np.ndarray) -> float:
+        """Over the windows that lie wholly inside the frame, as scikit-image does."""
         margin = self.definition.side // 2
         return float(values[margin:-margin, margin:-margin].mean())
 

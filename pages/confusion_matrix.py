@@ -7,7 +7,7 @@ from core import cache
 from core.evaluation import accuracy, class_measures
 from core.figures import confusion_figure, share_text
 from core.zoo.assessment import matrix_of
-from pages.components.link import linked, one_of
+from pages.components.link import linked, linked_choice, one_of
 from pages.components.model_picker import pick_model
 from pages.components.pictures import picture
 from pages.components.state import DATA, PREDICTED_CLASS, SHARES, TRUE_CLASS, open_image
@@ -91,16 +91,7 @@ else:
                 )
             )
     with left:
-        view = linked(
-            st.segmented_control,
-            "Show",
-            list(MATRIX_VIEWS),
-            key=SHARES,
-            default="counts",
-            parse=one_of(list(MATRIX_VIEWS)),
-            format_func=MATRIX_VIEWS.get,
-            required=True,
-        )
+        view = linked_choice("Show", MATRIX_VIEWS, key=SHARES, default="counts")
         st.plotly_chart(
             confusion_figure(matrix, classes, shares=view == "shares", selected=(true, predicted)),
             key="matrix",

@@ -10,10 +10,10 @@ from core.images import encode_png
 from core.preprocessing import PreprocessingSettings
 from pages.components.compare import compare
 from pages.components.distortion import pick_distortion
-from pages.components.image_picker import pick_image
+from pages.components.header import pick_image_and_model
 from pages.components.jobs import progress_bar
-from pages.components.link import linked, one_of
-from pages.components.model_picker import model_when_ready, pick_model
+from pages.components.link import linked_choice
+from pages.components.model_picker import model_when_ready
 from pages.components.pictures import picture
 from pages.components.state import REGION, VIEW
 
@@ -31,12 +31,7 @@ def draw_curves() -> None:
 
 st.title("Corruption")
 st.markdown("Choose a distortion, move the intensity, and drag the divider to compare the image before and after.")
-with st.container(border=True):
-    left, right = st.columns(2)
-    with left:
-        picked = pick_image()
-    with right:
-        card = pick_model()
+picked, card = pick_image_and_model()
 
 if picked:
     settings = PreprocessingSettings.from_dict(card.preprocessing)
@@ -48,16 +43,7 @@ if picked:
 
     pictures, figures = st.columns([3, 2])
     with pictures:
-        view_shown = linked(
-            st.segmented_control,
-            "Show",
-            list(VIEWS),
-            key=VIEW,
-            default="compare",
-            parse=one_of(list(VIEWS)),
-            format_func=VIEWS.get,
-            required=True,
-        )
+        view_shown = linked_choice("Show", VIEWS, key=VIEW, default="compare")
         if view_shown == "map":
             values = cache.similarity_map(sha256, source, view.image, distortion)
             picture(
@@ -75,17 +61,7 @@ if picked:
             icon=":material/download:",
         )
     with figures:
-        region = linked(
-            st.segmented_control,
-            "Similarity in",
-            list(REGIONS),
-            key=REGION,
-            default="sector",
-            parse=one_of(list(REGIONS)),
-            format_func=REGIONS.get,
-            required=True,
-        )
-        region = region if region in REGIONS else "sector"
+        region = linked_choice("Similarity in", REGIONS, key=REGION, default="sector")
         with st.container(horizontal=True):
             st.metric(
                 "SSIM (Wang)",

@@ -9,10 +9,10 @@ from core import cache
 from core.explain import METHODS, get_method
 from core.explain.rendering import COLOUR_MAPS, overlay
 from core.images import encode_png
-from pages.components.image_picker import pick_image
+from pages.components.header import pick_image_and_model
 from pages.components.jobs import progress_bar
-from pages.components.link import linked, number_in, one_of, some_of
-from pages.components.model_picker import model_when_ready, pick_model
+from pages.components.link import linked, linked_choice, number_in, one_of, some_of
+from pages.components.model_picker import model_when_ready
 from pages.components.pictures import picture, to_display
 from pages.components.state import COLOUR_MAP, OPACITY, TARGET
 from pages.components.state import METHODS as METHODS_KEY
@@ -31,27 +31,13 @@ def cancel(name: str) -> None:
 
 st.title("Interpretability")
 st.markdown("Choose a class and compare where different methods say the network found its evidence.")
-with st.container(border=True):
-    left, right = st.columns(2)
-    with left:
-        picked = pick_image()
-    with right:
-        card = pick_model()
+picked, card = pick_image_and_model()
 
 if picked:
     ordered = sorted(METHODS, key=lambda name: METHODS[name].order)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        targets = [PREDICTED, *card.classes]
-        target_name = linked(
-            st.segmented_control,
-            "Evidence for",
-            targets,
-            key=TARGET,
-            default=PREDICTED,
-            parse=one_of(targets),
-            format_func=lambda name: "predicted class" if name == PREDICTED else name,
-            required=True,
-        )
+        titles = {PREDICTED: "predicted class"} | {name: name for name in card.classes}
+        target_name = linked_choice("Evidence for", titles, key=TARGET, default=PREDICTED)
         chosen = linked(
             st.pills,
             "Methods",

@@ -11,9 +11,9 @@ from core.explain.rendering import overlay
 from core.figures import image_sweep_figure, probability_bars
 from core.preprocessing import PreprocessingSettings
 from pages.components.distortion import pick_distortion
-from pages.components.image_picker import pick_image
+from pages.components.header import pick_image_and_model
 from pages.components.jobs import progress_bar
-from pages.components.model_picker import model_when_ready, pick_model
+from pages.components.model_picker import model_when_ready
 from pages.components.pictures import picture, to_display
 from pages.components.state import KIND, intensity_key, reset
 
@@ -64,12 +64,7 @@ with st.container(horizontal=True):
         st.button("Show a demo", icon=":material/play_circle:", on_click=start_demo)
     st.button("Reset", icon=":material/restart_alt:", on_click=reset, help="Back to the example; uploads stay.")
 
-with st.container(border=True):
-    left, right = st.columns(2)
-    with left:
-        picked = pick_image()
-    with right:
-        card = pick_model()
+picked, card = pick_image_and_model()
 
 if picked:
     settings = PreprocessingSettings.from_dict(card.preprocessing)

@@ -7,8 +7,9 @@ import streamlit as st
 from core import cache
 from core.figures import probability_bars
 from core.preprocessing import PreprocessingSettings
-from pages.components.image_picker import pick_image, uploads
-from pages.components.model_picker import model_when_ready, pick_model
+from pages.components.header import pick_image_and_model
+from pages.components.image_picker import uploads
+from pages.components.model_picker import model_when_ready
 from pages.components.pictures import picture, to_display
 from pages.components.state import open_image
 
@@ -19,12 +20,7 @@ UNLIKE = (
 
 st.title("Prediction")
 st.markdown("Pick or upload an image and read which plane the network takes it for, and how sure it is.")
-with st.container(border=True):
-    left, right = st.columns(2)
-    with left:
-        picked = pick_image()
-    with right:
-        card = pick_model()
+picked, card = pick_image_and_model()
 settings = PreprocessingSettings.from_dict(card.preprocessing)
 
 if picked:

@@ -9,10 +9,10 @@ import streamlit as st
 from core import cache
 from core.figures import histogram_figure
 from core.images import encode_png
-from core.preprocessing import CHAINS, histogram
+from core.preprocessing import histogram
 from pages.components.compare import compare
 from pages.components.image_picker import pick_image
-from pages.components.link import linked, one_of
+from pages.components.link import linked_choice
 from pages.components.pictures import picture
 from pages.components.preprocessing_settings import pick_settings
 from pages.components.state import CHAIN
@@ -27,19 +27,14 @@ with st.container(border=True):
 if picked:
     with st.container(border=True):
         settings = pick_settings()
-    chain = linked(
-        st.segmented_control,
+    chain = linked_choice(
         "Chain",
-        CHAINS,
+        CHAIN_TITLES,
         key=CHAIN,
         default="plane",
-        parse=one_of(CHAINS),
-        format_func=CHAIN_TITLES.get,
-        required=True,
         help="Both share the cleaning. The plane chain goes on with stretch and median; the detector chain only "
         "resizes, because a median would erase the very noise it looks for.",
     )
-    chain = chain if chain in CHAINS else "plane"
     frame = picked.frame
     result = cache.preprocessed(frame.sha256, json.dumps(settings.to_dict()), chain, frame.pixels, settings)
     for note in result.notes:

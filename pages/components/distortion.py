@@ -7,7 +7,7 @@ import streamlit as st
 from core.cache import Distortion
 from core.corruption import CORRUPTIONS
 from core.corruption import get as get_corruption
-from pages.components.link import linked, number_in, one_of
+from pages.components.link import linked, linked_choice, number_in
 from pages.components.state import KIND, SEED, intensity_key
 
 DEFAULT_KIND = "noise"
@@ -16,20 +16,10 @@ LARGEST_SEED = 2**31 - 1
 
 def pick_distortion(shape: tuple[int, int], with_seed: bool = False) -> Distortion:
     """Show the controls and return the distortion chosen for a frame (height, width)."""
-    kinds = list(CORRUPTIONS)
+    titles = {name: corruption.title for name, corruption in CORRUPTIONS.items()}
     columns = st.columns([4, 6, 2] if with_seed else [4, 8], vertical_alignment="bottom")
     with columns[0]:
-        kind = linked(
-            st.segmented_control,
-            "Distortion",
-            kinds,
-            key=KIND,
-            default=DEFAULT_KIND,
-            parse=one_of(kinds),
-            format_func=lambda name: get_corruption(name).title,
-            required=True,
-        )
-    kind = kind if kind in kinds else DEFAULT_KIND
+        kind = linked_choice("Distortion", titles, key=KIND, default=DEFAULT_KIND)
     corruption = get_corruption(kind)
     with columns[1]:
         intensity = linked(

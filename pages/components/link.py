@@ -6,7 +6,7 @@ renamed label would break old links. Here the URL carries values: names, numbers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -49,6 +49,23 @@ def linked(
     value = st.session_state[key]
     store(key, value, default)
     return value
+
+
+def linked_choice(label: str, titles: Mapping[str, str], *, key: str, default: str, **options: Any) -> str:
+    """A segmented control of a few named options, always one of them chosen; ``titles`` maps names to what is shown."""
+    value = linked(
+        st.segmented_control,
+        label,
+        list(titles),
+        key=key,
+        default=default,
+        parse=one_of(list(titles)),
+        format_func=lambda name: titles.get(name, name),
+        required=True,
+        **options,
+    )
+    # Only the browser keeps to the options.
+    return value if value in titles else default
 
 
 def restore(key: str, default: Any, parse: Callable[[str], Any]) -> None:

@@ -26,7 +26,7 @@ TRUE_CLASS = "true"
 PREDICTED_CLASS = "predicted"
 CHAIN = "chain"
 
-KEPT_ON_RESET = ("uploads", "result_store")
+KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store")
 
 
 def intensity_key(kind: str) -> str:

@@ -180,3 +180,12 @@ FLOAT = (GRAY / 255).astype(np.float32)
 def test_unusable_input_gets_a_sentence(arguments, sentence):
     with pytest.raises(ParameterError, match=sentence):
         ssim(*arguments)
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS)
+def test_both_regions_from_one_map_are_the_two_taken_singly(definition):
+    generator = np.random.default_rng(3)
+    first, second = generator.integers(0, 256, (2, 40, 50), np.uint8)
+    region = generator.random((40, 50)) < 0.3
+    reference = Reference(first, definition)
+    assert reference.ssim_of_both(second, region) == (reference.ssim(second), reference.ssim(second, region))

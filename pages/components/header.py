@@ -1,0 +1,20 @@
+"""What stands at the top of the pages that need an image and a model."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.zoo import Card
+from pages.components.image_picker import Picked, pick_image
+from pages.components.model_picker import pick_model
+
+
+def pick_image_and_model() -> tuple[Picked | None, Card]:
+    """Both pickers in one frame, side by side where there is room."""
+    with st.container(border=True):
+        left, right = st.columns(2)
+        with left:
+            picked = pick_image()
+        with right:
+            card = pick_model()
+    return picked, card
