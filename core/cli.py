@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="COMMAND")
 
     command = _add(commands, "models", _models, "list the installed models, each task's default first")
+    command.add_argument("--figures", action="store_true", help="all measured figures as a Markdown table")
     _json_option(command)
 
     command = _add(commands, "phantom", _phantom, "simulate frames of a plane, with manifest.csv")
@@ -142,7 +143,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _models(options: argparse.Namespace) -> int:
     from core.zoo import list_cards
+    from core.zoo.cards import figures_table
 
+    if options.figures:
+        print("\n\n".join(figures_table(card) for card in list_cards()))
+        return EXIT_OK
     for card in list_cards():
         metric = card.metrics[0] if card.metrics else None
         row = {

@@ -119,3 +119,19 @@ class Card:
         if card.task not in TASKS:
             raise ModelError(f"The card of model {folder.name!r} names the unknown task {card.task!r}.")
         return card
+
+
+def figures_table(card: Card) -> str:
+    """All measured figures of a card as a Markdown table, simulated and real images apart."""
+    lines = [
+        f"**{card.name}**",
+        "",
+        "| images | data | figure | value | 95 % interval | n |",
+        "|---|---|---|---|---|---|",
+    ]
+    for metric in sorted(card.metrics, key=lambda metric: not metric.simulated):
+        kind = "simulated" if metric.simulated else "real"
+        value = f"{100 * metric.value:.1f} %"
+        interval = f"{100 * metric.low:.1f} to {100 * metric.high:.1f} %"
+        lines.append(f"| {kind} | {metric.data} | {metric.name} | {value} | {interval} | {metric.n} |")
+    return "\n".join(lines)

@@ -141,10 +141,14 @@ def test_a_link_opens_the_same_view_even_as_the_first_request(page: Page, server
 def test_back_undoes_a_choice(page: Page, server: str):
     open_page(page, f"{server}/preprocessing")
     settle(page)
+    expect(page.get_by_text("Median filter")).to_be_visible()
     page.get_by_role("radio", name="Detector chain").click(force=True)
     expect(page).to_have_url(re.compile("chain=detector"))
-    settle(page)
     expect(page.get_by_text("Median filter")).to_have_count(0)
+    settle(page)
+    page.go_back()
+    expect(page.get_by_text("Median filter")).to_be_visible(timeout=LONG)
+    expect(page).not_to_have_url(re.compile("chain="))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
