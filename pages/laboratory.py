@@ -16,6 +16,7 @@ from pages.components.jobs import progress_bar
 from pages.components.model_picker import model_when_ready
 from pages.components.pictures import picture, to_display
 from pages.components.state import KIND, intensity_key, reset
+from pages.components.timer import call_every
 
 DEMO_STEPS = 16
 DEMO_SECONDS = 0.8
@@ -31,7 +32,6 @@ def stop_demo() -> None:
     st.session_state.pop("demo_step", None)
 
 
-@st.fragment(run_every=DEMO_SECONDS)
 def advance_demo(kind: str) -> None:
     """One step more, by a full rerun so that picture, prediction and map follow; the first call only sets the clock."""
     if time.monotonic() - st.session_state["demo_drawn"] >= DEMO_SECONDS / 2:
@@ -111,7 +111,7 @@ if picked:
         slot = st.container()
         if demo_running:
             st.session_state["demo_drawn"] = time.monotonic()
-            advance_demo(distortion.kind)
+            call_every(DEMO_SECONDS, advance_demo, distortion.kind)
         with slot:
             if not cache.has_image_sweep(card, picked.frame.sha256, distortion.kind, distortion.seed):
                 with progress_bar(

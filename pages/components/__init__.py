@@ -2,12 +2,16 @@
 
 Until ``st.navigation`` has run once in a process, Streamlit takes a folder named ``pages`` for its older kind of
 multi-page app: were the first request after a start a link to a page, that page would run alone, without navigation and
-frame. Whoever imports this package first, ``app.py`` or a page, settles that and starts over.
+frame. Whoever imports this package first, ``app.py`` or a page, settles that by running ``app.py`` in its place.
 """
+
+import runpy
+from pathlib import Path
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 if PagesManager.uses_pages_directory:
     PagesManager.uses_pages_directory = False
-    st.rerun()
+    runpy.run_path(str(Path(__file__).resolve().parents[2] / "app.py"), run_name="__main__")
+    st.stop()

@@ -1,4 +1,4 @@
-"""What surrounds every page: the footer, and errors as sentences."""
+"""What surrounds every page: the footer, timers, and errors as sentences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import cache
 from core.errors import PlaneLabError
-from pages.components import link
+from pages.components import link, timer
 
 log = logging.getLogger("planelab")
 DISCLAIMER = "PlaneLab is for research and teaching. It is no medical device: do not use it for diagnosis."
@@ -20,6 +20,8 @@ DISCLAIMER = "PlaneLab is for research and teaching. It is no medical device: do
 def page_frame(path: str) -> Iterator[None]:
     """Run the page at ``path`` inside: errors meant for users become sentences, and the footer stands in any case."""
     link.enter_page(path)
+    timer.reset_timers()
+    timer_slot = st.container()
     body = st.container()
     st.divider()
     st.caption(DISCLAIMER)
@@ -33,3 +35,5 @@ def page_frame(path: str) -> Iterator[None]:
         except PlaneLabError as error:
             log.warning("shown to the user", exc_info=True)
             st.error(str(error), icon=":material/error:")
+    with timer_slot:
+        timer.start_timers()

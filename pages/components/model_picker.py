@@ -10,6 +10,9 @@ from core.errors import ModelError
 from core.zoo import Card, Classifier
 from pages.components.link import linked, one_of
 from pages.components.state import MODEL
+from pages.components.timer import call_every
+
+POLL_SECONDS = 0.5
 
 
 def pick_model(task: str = "plane") -> Card:
@@ -44,19 +47,18 @@ def model_when_ready(card: Card) -> Classifier | None:
     future = cache.start_loading(card)
     if future.done():
         return future.result()
-    _wait(card)
-    return None
-
-
-@st.fragment(run_every=0.5)
-def _wait(card: Card) -> None:
-    if cache.start_loading(card).done():
-        st.rerun()
     st.info(
         f"The model {card.title} is loading; this takes some seconds after the server starts. "
         "What needs no model works already.",
         icon=":material/hourglass_top:",
     )
+    call_every(POLL_SECONDS, _rerun_when_loaded, card)
+    return None
+
+
+def _rerun_when_loaded(card: Card) -> None:
+    if cache.start_loading(card).done():
+        st.rerun()
 
 
 @st.dialog("Model card", width="large")
