@@ -28,6 +28,7 @@ from core.sweep import ImageSweep, SampleSweep, sweep_image, sweep_sample
 from core.zoo import Card, Classifier, Prediction, list_cards, load_model
 from core.zoo.assessment import read_evaluation
 from core.zoo.prediction import to_unit
+from core.zoo.runtime import tensorflow
 
 Result = TypeVar("Result")
 RESULT_ENTRIES = 256
@@ -265,8 +266,22 @@ def start_loading(card: Card) -> Future[Classifier]:
 
 def _load_and_warm(name: str) -> Classifier:
     """Load a model and trace the functions the first page needs, so that the first prediction is quick."""
+    _keep_keras_session()
     model = load_model(name)
     blank = np.zeros((1, model.card.size, model.card.size), np.float32)
     model.probabilities(blank)
     model.network.feature_maps(blank)
     return model
+
+
+def _keep_keras_session() -> None:
+    """Have Streamlit leave Keras alone.
+
+    After every run of a page Streamlit calls ``keras.backend.clear_session()``, as for models built anew by each run.
+    Ours are built once for all sessions: clearing throws away their cached kernels at every move of a slider, and
+    touches global state that another thread may be building a model with.
+    """
+    tensorflow()
+    import keras
+
+    keras.backend.clear_session = lambda free_memory=True: None

@@ -29,13 +29,6 @@ def tensorflow() -> Any:
         return tensorflow
 
 
-def is_imported() -> bool:
-    """True once TensorFlow has been imported by anybody; pages use it to stay off the slow path."""
-    import sys
-
-    return "tensorflow" in sys.modules
-
-
 class CompiledNetwork:
     """A flat Keras model with one compiled function for each output asked for and each batch shape.
 

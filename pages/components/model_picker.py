@@ -12,7 +12,7 @@ from pages.components.link import linked, one_of
 from pages.components.state import MODEL
 from pages.components.timer import call_every
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 
 
 def pick_model(task: str = "plane") -> Card:

@@ -130,3 +130,16 @@ def test_a_forged_link_falls_back_to_defaults(open_page, name, query):
     app = open_page(name, **query)
     assert not app.exception
     assert not app.error
+
+
+def test_a_run_leaves_keras_alone(open_page):
+    """Streamlit clears the Keras session after each run, which made a loading model wait for minutes."""
+    import keras
+
+    def number_of_the_next_layer() -> int:
+        return int(keras.layers.Rescaling(1.0).name.rpartition("_")[2])
+
+    keras.layers.Rescaling(1.0)
+    before = number_of_the_next_layer()
+    open_page("preprocessing")
+    assert number_of_the_next_layer() == before + 1

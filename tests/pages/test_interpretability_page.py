@@ -14,8 +14,8 @@ def test_cheap_methods_at_once_and_occlusion_on_demand(open_page, texts):
     for method in METHODS.values():
         assert f"**{method.title}**" in text
     cheap = [name for name, method in METHODS.items() if not method.costly]
-    downloads = {button.key for button in app.get("download_button") if getattr(button, "key", None)}
-    assert {f"npy_{name}" for name in cheap} <= {key for key in downloads} or len(downloads) == 0
+    downloads = {button.key for button in app.get("download_button")}
+    assert {f"{kind}_{name}" for name in cheap for kind in ("npy", "png")} <= downloads
     assert "compute_occlusion" in buttons(app)
 
 
