@@ -11,8 +11,7 @@ A further corruption is a further subclass of :class:`Corruption`; nothing else 
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar
 
@@ -20,6 +19,7 @@ import cv2
 import numpy as np
 
 from core.errors import ParameterError
+from core.parallel import in_threads
 
 REFERENCE_SIDE = 174
 
@@ -124,10 +124,11 @@ class Corruption(ABC):
             raise ParameterError("A batch of images has the shape (N, H, W): stack gray images of one size.")
         result = np.empty_like(images, order="C")
 
-        def corrupt_one(index: int) -> None:
-            result[index] = cls.apply(images[index], intensity, seed=(seed, index))
+        def corrupt_one(index: int) -> np.ndarray:
+            return cls.apply(images[index], intensity, seed=(seed, index))
 
-        _for_each(corrupt_one, len(images), threads=_threads() if cls.is_costly else 1)
+        for index, image in enumerate(in_threads(corrupt_one, range(len(images)), None if cls.is_costly else 1)):
+            result[index] = image
         return result
 
     @classmethod
@@ -305,7 +306,7 @@ def disk_median(image: np.ndarray, radius: int) -> np.ndarray:
     padded = cv2.copyMakeBorder(image, radius, radius, radius, radius, cv2.BORDER_REPLICATE)
     height = image.shape[0]
     result = np.empty(image.shape, np.uint8)
-    strips = min(_threads(), height) if image.size >= _PIXELS_WORTH_THREADS else 1
+    strips = min(os.cpu_count() or 1, height) if image.size >= _PIXELS_WORTH_THREADS else 1
     edges = [height * strip // strips for strip in range(strips + 1)]
 
     def filter_strip(strip: int) -> None:
@@ -313,7 +314,8 @@ def disk_median(image: np.ndarray, radius: int) -> np.ndarray:
         filtered = rank.median(padded[first : last + 2 * radius], footprint)
         result[first:last] = filtered[radius:-radius, radius:-radius]
 
-    _for_each(filter_strip, strips, threads=strips)
+    for _ in in_threads(filter_strip, range(strips), strips):
+        pass
     return result
 
 
@@ -394,21 +396,6 @@ def _gain(side: int) -> float:
 
 # Below this a second thread costs more than it saves.
 _PIXELS_WORTH_THREADS = 150_000
-
-
-def _threads() -> int:
-    return os.cpu_count() or 1
-
-
-def _for_each(task: Callable[[int], None], count: int, threads: int) -> None:
-    """``task(0)`` to ``task(count - 1)``; filters and OpenCV let other threads run."""
-    if min(count, threads) <= 1:
-        for index in range(count):
-            task(index)
-        return
-    with ThreadPoolExecutor(min(count, threads)) as pool:
-        for _ in pool.map(task, range(count)):
-            pass
 
 
 def _generator(seed: Seed) -> np.random.Generator:

@@ -14,6 +14,7 @@ import numpy as np
 from core.corruption import corrupt
 from core.corruption import get as get_corruption
 from core.evaluation import Share, wilson
+from core.parallel import in_threads
 from core.preprocessing import Cleaned, finish
 from core.similarity import Reference
 from core.zoo.prediction import Classifier
@@ -102,12 +103,16 @@ def sweep_image(
     corruption = get_corruption(kind)
     intensities = np.linspace(0, corruption.slider_maximum, steps)
     reference = Reference(cleaned.gray)
+
+    def at(intensity: float) -> tuple[np.ndarray, float]:
+        corrupted, prepared = corrupted_input(model, cleaned, kind, intensity, seed)
+        return prepared, reference.ssim(corrupted, region=cleaned.sector)
+
     inputs, similarity = [], []
-    for index, intensity in enumerate(intensities):
-        corrupted, prepared = corrupted_input(model, cleaned, kind, float(intensity), seed)
+    for prepared, score in in_threads(at, intensities.tolist()):
         inputs.append(prepared)
-        similarity.append(reference.ssim(corrupted, region=cleaned.sector))
-        progress(0.8 * (index + 1) / steps)
+        similarity.append(score)
+        progress(0.8 * len(inputs) / steps)
     probabilities = model.probabilities(np.stack(inputs))
     classes = probabilities.argmax(axis=1)
     flipped = np.flatnonzero(classes != classes[0])
@@ -146,17 +151,23 @@ def sweep_sample(
     """
     corruption = get_corruption(kind)
     intensities = np.linspace(0, corruption.slider_maximum, steps)
+    true = [model.classes.index(target) for _, target in zip(images, targets, strict=True)]
     correct = np.zeros((len(images), steps), bool)
     similarity = np.zeros((len(images), steps))
-    for index, (cleaned, target) in enumerate(zip(images, targets, strict=True)):
+
+    def follow(index: int) -> tuple[np.ndarray, list[float]]:
+        cleaned = images[index]
         reference = Reference(cleaned.gray)
-        inputs = []
-        for step, intensity in enumerate(intensities):
-            corrupted, prepared = corrupted_input(model, cleaned, kind, float(intensity), seed + index)
+        inputs, scores = [], []
+        for intensity in intensities.tolist():
+            corrupted, prepared = corrupted_input(model, cleaned, kind, intensity, seed + index)
             inputs.append(prepared)
-            similarity[index, step] = reference.ssim(corrupted, region=cleaned.sector)
-        predicted = model.probabilities(np.stack(inputs)).argmax(axis=1)
-        correct[index] = predicted == model.classes.index(target)
+            scores.append(reference.ssim(corrupted, region=cleaned.sector))
+        return np.stack(inputs), scores
+
+    for index, (inputs, scores) in enumerate(in_threads(follow, range(len(images)))):
+        similarity[index] = scores
+        correct[index] = model.probabilities(inputs).argmax(axis=1) == true[index]
         progress((index + 1) / len(images))
     return SampleSweep(
         kind,

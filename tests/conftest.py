@@ -28,6 +28,12 @@ def draw_shape(plane: str, seed: int, size: int = 96) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
+def shape():
+    """``shape(plane, seed)``: a picture as those of ``shape_folder``, whose seeds are below 24."""
+    return draw_shape
+
+
+@pytest.fixture(scope="session")
 def shape_folder(tmp_path_factory) -> Path:
     """A folder per class of drawn shapes."""
     folder = tmp_path_factory.mktemp("shapes")

@@ -10,7 +10,6 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from core.datasets import Table, split_by_patient
 from core.errors import DatasetError, ParameterError
 from core.evaluation import accuracy, confusion_matrix
 from core.images import read_image
+from core.parallel import in_threads
 from core.preprocessing import PreprocessingSettings, prepare
 from core.zoo.architectures import LOGITS_LAYER, POOLED_LAYER, build_classifier, get_backbone
 from core.zoo.cards import TASKS, Card, Metric
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Report = Callable[[str], None]
 TYPICALITY_IMAGES = 2000
-DECODING_THREADS = 2
+AUGMENTING_THREADS = 2
 CHAINS = {"plane": "plane", "anatomy": "plane", "corruption": "detector", "head_circumference": "plane"}
 
 
@@ -202,8 +202,7 @@ def _prepared(table: Table, classes: list[str], settings: PreprocessingSettings,
     def one(path: Path) -> np.ndarray:
         return prepare(read_image(path).pixels, settings, chain=chain, size=size)
 
-    with ThreadPoolExecutor(DECODING_THREADS) as pool:
-        images = list(pool.map(one, table.paths))
+    images = list(in_threads(one, table.paths))
     targets = np.array([classes.index(label) for label in table.frame["label"]])
     return ImageSet(np.stack(images), targets, table)
 
@@ -259,7 +258,7 @@ def _train_all(
         """Batches of freshly varied training images; epoch and seed fix the order and every variation."""
 
         def __init__(self) -> None:
-            super().__init__(workers=DECODING_THREADS, use_multiprocessing=False, max_queue_size=8)
+            super().__init__(workers=AUGMENTING_THREADS, use_multiprocessing=False, max_queue_size=8)
             self.start_epoch(0)
 
         def start_epoch(self, epoch: int) -> None:

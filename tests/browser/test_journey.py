@@ -133,7 +133,7 @@ def test_a_click_on_a_cell_shows_it_and_an_image_opens(page: Page, server: str):
 
 
 def test_a_link_opens_the_same_view_even_as_the_first_request(page: Page, server: str):
-    open_page(page, f"{server}/corruption?kind=blur&intensity_blur=9&region=frame")
+    open_page(page, f"{server}/corruption?kind=scale_up&intensity_scale_up=9&region=frame")
     settle(page)
     expect(page.get_by_role("slider", name=re.compile("Intensity"))).to_have_value("9")
     expect(page.get_by_role("radio", name="Whole frame")).to_be_checked()
