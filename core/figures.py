@@ -207,19 +207,6 @@ def confusion_figure(
     return figure
 
 
-def history_figure(history: dict[str, Sequence[float]], *, height: int = 260) -> go.Figure:
-    """Training curves: accuracy of training and validation images by epoch."""
-    figure = go.Figure()
-    for column, name, colour in (("accuracy", "training", BLUE), ("val_accuracy", "validation", ORANGE)):
-        if column in history:
-            epochs = np.arange(1, len(history[column]) + 1)
-            figure.add_scatter(x=epochs, y=history[column], mode="lines+markers", name=name, line={"color": colour})
-    figure.update_layout(
-        height=height, margin=MARGIN, xaxis={"title": "epoch"}, yaxis={"title": "accuracy"}, legend={"x": 0.7, "y": 0.1}
-    )
-    return figure
-
-
 def share_text(share: Share) -> str:
     """``91.7 % (89.2 to 93.6)`` for tables."""
     if not share.n:

@@ -1,0 +1,89 @@
+"""Figures show the numbers they were given, where they belong."""
+
+import numpy as np
+import pytest
+
+from core.evaluation import wilson
+from core.figures import (
+    confusion_figure,
+    histogram_figure,
+    image_sweep_figure,
+    probability_bars,
+    sample_sweep_figure,
+    share_text,
+)
+from core.sweep import ImageSweep, SampleSweep
+
+PLANES = ["BPD", "CRL", "NT"]
+
+
+def vertical_lines(figure) -> dict[str, float]:
+    """Marks across the figure by what is written at them."""
+    return {note.text: shape.x0 for note, shape in zip(figure.layout.annotations, figure.layout.shapes, strict=True)}
+
+
+def test_bars_hold_the_probabilities_before_and_after():
+    figure = probability_bars(PLANES, [0.7, 0.2, 0.1], [0.1, 0.3, 0.6])
+    assert {bar.name: list(bar.x) for bar in figure.data} == {"clean": [0.7, 0.2, 0.1], "corrupted": [0.1, 0.3, 0.6]}
+    assert all(list(bar.y) == PLANES for bar in figure.data)
+
+
+@pytest.mark.parametrize("flip", [None, 0.3])
+@pytest.mark.parametrize("current", [None, 0.1])
+def test_a_sweep_marks_the_flip_and_the_current_intensity(flip, current):
+    intensities = np.linspace(0, 1, 5)
+    probabilities = np.random.default_rng(0).dirichlet([1, 1, 1], 5)
+    sweep = ImageSweep("noise", intensities, probabilities, np.linspace(1, 0.2, 5), flip, "BPD", "CRL")
+    figure = image_sweep_figure(sweep, PLANES, "Deviation", current)
+    series = {trace.name: trace for trace in figure.data}
+    for index, plane in enumerate(PLANES):
+        assert np.allclose(series[plane].y, probabilities[:, index])
+        assert np.allclose(series[plane].x, intensities)
+    assert np.allclose(series["SSIM (sector)"].y, sweep.ssim)
+    marks = {"flips": flip, "now": current}
+    assert vertical_lines(figure) == {text: x for text, x in marks.items() if x is not None}
+
+
+def test_a_sample_s_curves_lie_inside_their_bands():
+    shares = [wilson(right, 20) for right in (20, 15, 5)]
+    mean, low, high = np.array([1, 0.6, 0.2]), np.array([1, 0.5, 0.1]), np.array([1, 0.7, 0.4])
+    sweep = SampleSweep("blur", np.array([0.0, 1, 2]), shares, mean, low, high)
+    figure = sample_sweep_figure(sweep, "Radius", 1.5)
+    upper, lower, accuracy, ssim_upper, ssim_lower, ssim = (np.asarray(trace.y, float) for trace in figure.data)
+    assert np.allclose(accuracy, [1, 0.75, 0.25])
+    assert np.all(lower <= accuracy)
+    assert np.all(accuracy <= upper)
+    assert np.allclose((ssim_lower, ssim, ssim_upper), (low, mean, high))
+    assert vertical_lines(figure) == {"now": 1.5}
+
+
+@pytest.mark.parametrize("shares", [True, False])
+def test_each_square_of_a_matrix_knows_its_cell(shares):
+    matrix = np.array([[8, 2, 0], [1, 9, 0], [0, 0, 0]])
+    (squares,) = confusion_figure(matrix, PLANES, shares=shares, selected=("CRL", "BPD")).data
+    for true, predicted, text, x, y, width in zip(
+        *zip(*squares.customdata, strict=True),
+        squares.text,
+        squares.x,
+        squares.y,
+        squares.marker.line.width,
+        strict=True,
+    ):
+        count = matrix[PLANES.index(true), PLANES.index(predicted)]
+        row = max(matrix[PLANES.index(true)].sum(), 1)
+        assert (x, y) == (predicted, true)
+        assert text == (f"{100 * count / row:.1f} %" if shares else str(count))
+        assert (width > 0) == ((true, predicted) == ("CRL", "BPD"))
+    assert len(squares.x) == 9
+
+
+def test_a_histogram_tells_counts_on_hover():
+    counts = np.arange(256)
+    (trace,) = histogram_figure(counts).data
+    assert np.array_equal(trace.customdata, counts)
+    assert np.allclose(np.square(trace.y), counts)
+
+
+def test_a_share_without_images_is_no_number():
+    assert share_text(wilson(0, 0)) == "no image"
+    assert share_text(wilson(9, 10)).startswith("90.0 % (")
