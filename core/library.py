@@ -16,6 +16,8 @@ from core.errors import ImageError
 from core.images import Frame, encode_png, read_image
 
 SAMPLES_FOLDER = Path(__file__).resolve().parents[1] / "sample_images"
+EXAMPLE = "sample-crl_000005"
+"""The first screen's: a little more noise, and the network takes this fetus for a head."""
 CURVE_SAMPLE_PER_PLANE = 12
 SCANNER_TITLES = {"ge": "GE", "siemens": "Siemens"}
 PHANTOM_ID = re.compile(r"phantom-(?P<plane>[A-Za-z]+)-(?P<settings>[a-z]+)-(?P<seed>\d{1,19})")

@@ -114,7 +114,9 @@ class CompiledNetwork:
                     "feature_gradient": self._feature_gradient,
                 }[name]
                 # get_concrete_function traces inside the lock: two threads would otherwise trace the same graph twice.
-                self._functions[name, batch] = tf.function(body, input_signature=signature).get_concrete_function()
+                self._functions[name, batch] = tf.function(
+                    body, input_signature=signature, autograph=False
+                ).get_concrete_function()
             return self._functions[name, batch]
 
     def _forward(self, images: Any) -> tuple[Any, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -136,18 +135,16 @@ def train(
 
     keras.utils.set_random_seed(settings.seed)
     model = build_classifier(settings.backbone, len(classes), size=size, weights=weights, dropout=settings.dropout)
-    started = time.monotonic()
     if not (out / "checkpoint").exists() and settings.head_epochs:
         _train_head(model, sets["train"], settings, backbone.input_range, report)
     if settings.epochs:
         _train_all(model, sets, settings, backbone.input_range, out, report)
-    seconds = time.monotonic() - started
 
     round_to_half(model)
     network = CompiledNetwork(
         model, input_range=backbone.input_range, feature_layer=backbone.feature_layer, pooled_layer=POOLED_LAYER
     )
-    card = _finish(network, sets, table, settings, preprocessing, classes, out, weights, command, seconds, report)
+    card = _finish(network, sets, table, settings, preprocessing, classes, out, weights, command, report)
     card = replace(card, default=default)
     card.write(out)
     shutil.rmtree(out / "checkpoint", ignore_errors=True)
@@ -329,7 +326,6 @@ def _finish(
     out: Path,
     weights: str | Path | None,
     command: str,
-    seconds: float,
     report: Report,
 ) -> Card:
     """Calibrate, fit the typicality, write weights and card."""
@@ -370,7 +366,6 @@ def _finish(
             "images": counts,
             "simulated": table.simulated,
             "start": _start(weights, backbone.start_coverage),
-            "seconds": round(seconds),
         },
         split="by patient (a phantom is its own patient), before anything was generated from the images",
         weights={

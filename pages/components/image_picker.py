@@ -12,7 +12,7 @@ import streamlit as st
 from core import cache
 from core.errors import PlaneLabError
 from core.images import Frame, read_image
-from core.library import is_phantom_id, sample_ids
+from core.library import EXAMPLE, is_phantom_id, sample_ids
 from pages.components.link import linked, one_of
 from pages.components.state import IMAGE
 
@@ -47,7 +47,7 @@ def pick_image() -> Picked | None:
             "Image",
             list(titles),
             key=IMAGE,
-            default=next(iter(sample_ids()), next(iter(titles))),
+            default=EXAMPLE if EXAMPLE in titles else next(iter(titles)),
             parse=one_of(list(titles)),
             format_func=lambda name: titles.get(name, name),
             help="The chosen image stays when you change the page.",
