@@ -338,7 +338,7 @@ def _finish(
     # Through half precision and back, as the file will hold it.
     arrays = {
         name: values.astype(np.float16).astype(np.float32)
-        for name, values in Typicality.fit(train_pooled).to_arrays().items()
+        for name, values in Typicality.fit(train_pooled, sets["train"].targets[chosen]).to_arrays().items()
     }
     typicality = Typicality.from_arrays(arrays)
     save_weights(network.model, out / WEIGHTS_NAME, **arrays)

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import softmax as scipy_softmax
 from sklearn.decomposition import PCA
 
-from core.zoo.novelty import Typicality, threshold
+from core.zoo.novelty import PrincipalGaussian, Typicality, threshold
 from core.zoo.prediction import TEMPERATURE_BOUNDS, fit_temperature, softmax, to_unit
 
 
@@ -51,25 +51,47 @@ def features():
     return generator.normal(0, 1, (400, 30)) @ generator.normal(0, 1, (30, 30)) + generator.normal(0, 3, 30)
 
 
-def test_typicality_is_scikit_learns_probabilistic_pca(features):
-    ours = Typicality.fit(features, n_components=6)
+def test_the_density_of_a_class_is_scikit_learns_probabilistic_pca(features):
+    ours = PrincipalGaussian.fit(features, n_components=6)
     expected = PCA(n_components=6, svd_solver="full").fit(features).score_samples(features)
     assert np.allclose(ours.score(features) * features.shape[1], expected, rtol=1e-4, atol=1e-3)
 
 
-def test_typicality_survives_its_arrays(features):
-    ours = Typicality.fit(features, 6)
+@pytest.fixture
+def targets(features):
+    return np.arange(len(features)) % 3
+
+
+def test_typicality_adds_both_views_under_the_best_class(features, targets):
+    shifted = features + 30 * np.eye(3)[targets].repeat(10, axis=1)
+    directions = shifted / np.sqrt((shifted**2).mean(axis=1, keepdims=True))
+    total = np.zeros((3, len(shifted)))
+    for view in (shifted, directions):
+        scores = [PCA(6, svd_solver="full").fit(view[targets == k]).score_samples(view) for k in range(3)]
+        total += np.array(scores) / np.max(scores, axis=0).std()
+    assert np.allclose(Typicality.fit(shifted, targets, 6).score(shifted), total.max(axis=0), rtol=1e-3, atol=1e-3)
+
+
+def test_features_of_nothing_have_a_finite_score(features, targets):
+    assert np.isfinite(Typicality.fit(features, targets, 6).score(np.zeros((1, 30)))).all()
+
+
+def test_typicality_survives_its_arrays(features, targets):
+    ours = Typicality.fit(features, targets, 6)
     again = Typicality.from_arrays(ours.to_arrays())
     assert np.allclose(again.score(features), ours.score(features))
 
 
-def test_far_features_fall_below_the_threshold(features):
-    ours = Typicality.fit(features, 6)
-    limit = threshold(ours.score(features))
-    assert (ours.score(features) < limit).mean() == pytest.approx(0.01, abs=0.005)
-    assert (ours.score(features + 40) < limit).all()
+def test_other_directions_fall_below_the_threshold(features, targets):
+    clusters = features * 0.1 + 30 * np.eye(3)[targets].repeat(10, axis=1)
+    ours = Typicality.fit(clusters, targets, 6)
+    limit = threshold(ours.score(clusters))
+    assert (ours.score(clusters) < limit).mean() == pytest.approx(0.01, abs=0.005)
+    assert (ours.score(-clusters) < limit).all()
+    # Half of one class and half of another is neither.
+    assert (ours.score(clusters[:-1] + clusters[1:]) < limit).all()
 
 
 def test_typicality_of_few_images_is_finite():
-    few = np.random.default_rng(1).normal(0, 1, (5, 30))
-    assert np.isfinite(Typicality.fit(few).score(few)).all()
+    few = np.random.default_rng(1).normal(0, 1, (6, 30))
+    assert np.isfinite(Typicality.fit(few, np.arange(6) % 3).score(few)).all()
