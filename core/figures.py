@@ -44,10 +44,10 @@ def probability_bars(
         )
     figure.update_layout(
         height=height,
-        margin=MARGIN,
+        margin=MARGIN if after is None else {**MARGIN, "t": 36},
         barmode="group",
         showlegend=after is not None,
-        legend={"orientation": "h", "y": 1.15, "x": 0, "traceorder": "reversed"},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "reversed"},
         xaxis={"range": [0, 1.18], "tickvals": [0, 0.5, 1], "title": "probability"},
         yaxis={"autorange": "reversed"},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -37,6 +38,14 @@ def navigation_as_on_a_server(monkeypatch):
         PagesManager.uses_pages_directory = False
 
     monkeypatch.setattr(PagesManager, "__init__", initialise)
+
+
+@pytest.fixture(autouse=True)
+def a_small_sample(monkeypatch):
+    """Curves over two phantoms a plane: those over twelve take a minute."""
+    from core import cache, library
+
+    monkeypatch.setattr(cache, "curve_sample", partial(library.curve_sample, per_plane=2))
 
 
 @pytest.fixture
