@@ -36,11 +36,16 @@ def open_page(page: Page, address: str) -> None:
 
 
 def settle(page: Page) -> None:
-    """Wait until no script runs and no model loads any more."""
+    """Wait until no model loads and no script runs any more."""
+
+    def wait_for_the_script() -> None:
+        # A run that a click or the loaded model has just asked for may not have begun yet.
+        page.wait_for_timeout(300)
+        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=LONG)
+
+    wait_for_the_script()
     expect(page.get_by_text("is loading; this takes some seconds")).to_have_count(0, timeout=LONG)
-    # A run that a click has just asked for may not have begun yet.
-    page.wait_for_timeout(300)
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=LONG)
+    wait_for_the_script()
     page.wait_for_timeout(300)
 
 
