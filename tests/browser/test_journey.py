@@ -109,7 +109,7 @@ def test_a_screen_through_every_page(page: Page, server: str, screen: Path):
     go_to(page, "Prediction")
     expect(page).to_have_url(fingerprint)
     expect(page.get_by_text("What the network sees:")).to_be_visible()
-    expect(page.get_by_test_id("stMain").get_by_text("Entropy")).to_be_visible()
+    expect(page.get_by_test_id("stMain").get_by_text("Entropy", exact=True)).to_be_visible()
 
     go_to(page, "Interpretability")
     page.get_by_role("button", name="Compute").click()
