@@ -27,8 +27,6 @@ def in_threads(
     if threads == 1:
         yield from map(function, items)
         return
-    pool = ThreadPoolExecutor(threads)
-    try:
+    with ThreadPoolExecutor(threads) as pool:
+        # Closed half-way, map cancels what it has not begun.
         yield from pool.map(function, items)
-    finally:
-        pool.shutdown(cancel_futures=True)
