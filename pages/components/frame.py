@@ -27,11 +27,11 @@ def page_frame(path: str) -> Iterator[None]:
     st.caption(DISCLAIMER)
     with body:
         try:
+            yield
             for card in cache.cards():
                 if card.default:
-                    # Warms up while the page is read; the first page does not wait for it.
+                    # Warms up while the page is read. Only now: loading slows down everything beside it.
                     cache.start_loading(card)
-            yield
         except PlaneLabError as error:
             log.warning("shown to the user", exc_info=True)
             st.error(str(error), icon=":material/error:")
