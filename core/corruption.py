@@ -54,6 +54,8 @@ class Corruption(ABC):
         The same in the annex of the thesis, where it has one.
     published_limit : float or None
         The intensity from which the thesis calls an image corrupted.
+    training_range : (float, float) or None
+        The intensities the detector of corrupted images learns from (001 §6); None where it is not taught the kind.
     is_random : bool
         Whether the seed matters.
     is_costly : bool
@@ -73,6 +75,7 @@ class Corruption(ABC):
     levels: ClassVar[tuple[float, ...]]
     annex_levels: ClassVar[tuple[float, ...]] = ()
     published_limit: ClassVar[float | None] = None
+    training_range: ClassVar[tuple[float, float] | None] = None
     is_random: ClassVar[bool] = False
     is_costly: ClassVar[bool] = False
     description: ClassVar[str]
@@ -196,6 +199,7 @@ class ScaleUp(Corruption):
     levels = tuple(np.linspace(0, 50, 50).tolist())
     # The annex crops 0.24 to 21.8 pixels of 174 on either side, in steps of 0.44.
     annex_levels = tuple((200 * (0.24 + 0.44 * np.arange(50)) / REFERENCE_SIDE).tolist())
+    training_range = (100 * 75 / 224, 100 * 100 / 224)
     published_limit = 1.5  # the thesis does not say whether of a side or of the area
     description = "The frame is cropped around its centre and enlarged to its old size; the outer parts are lost."
     source = "thesis 001 §4.2.1, annex 002"
@@ -250,6 +254,7 @@ class Blur(Corruption):
     step = 0.25
     levels = tuple(float(radius) for radius in range(21))
     annex_levels = tuple(float(radius) for radius in range(20))
+    training_range = (1.0, 10.0)
     published_limit = 4.0
     is_costly = True
     description = "Every pixel takes the median of the disk around it; outlines dissolve while broad shapes stay."
@@ -338,6 +343,7 @@ class Noise(Corruption):
     step = 0.005
     levels = tuple(np.linspace(0, 0.5, 50).tolist())
     annex_levels = tuple((0.0025 * np.arange(50)).tolist())
+    training_range = (0.1, 0.5)
     published_limit = 0.18
     is_random = True
     description = "Gaussian noise is added to every pixel and the result clipped to the range from black to white."

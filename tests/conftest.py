@@ -54,7 +54,7 @@ def network():
     model = build_classifier("cnn", 3, size=SIZE)
     # Larger weights than the initialiser's, so that probabilities differ visibly between images.
     model.get_layer("logits").kernel.assign(np.random.default_rng(7).normal(0, 4, (64, 3)))
-    return CompiledNetwork(model, input_range=(0.0, 1.0), feature_layer="block4_relu", pooled_layer=POOLED_LAYER)
+    return CompiledNetwork(model, input_range=(0.0, 1.0), feature_layer="features", pooled_layer=POOLED_LAYER)
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +75,7 @@ def classifier(network):
         classes=CLASSES,
         input={"size": SIZE, "range": [0, 1], "chain": "plane"},
         preprocessing=PreprocessingSettings().to_dict(),
-        feature_layer="block4_relu",
+        feature_layer="features",
         pooled_layer="pooled",
         temperature=1.3,
         novelty_threshold=-1e9,

@@ -6,6 +6,7 @@ A backbone is one class in :data:`BACKBONES`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     import keras
 
 POOLED_LAYER = "pooled"
+HIDDEN_LAYER = "hidden"
 LOGITS_LAYER = "logits"
+IMAGENET_MEAN = (103.939, 116.779, 123.68)
 BATCH_NORMALISATION_MOMENTUM = 0.9
 """Keras keeps 0.99 to 0.999: with a few hundred steps the inference statistics would lag behind (reference §9)."""
 
@@ -29,25 +32,38 @@ class Backbone(ABC):
     default_size : int
         Side of the square input in pixels.
     input_range : (float, float)
-        Values the network expects for black and white.
+        Values the network expects for black and white; what else it wants done to them is a layer of its graph.
     feature_layer : str
         The last feature maps, which class activation mapping weighs.
-    start_coverage : str
-        What a local weight file covers, for the card.
+    last_started_layer : str or None
+        The last layer that the project's local weight file covers; None where it covers all. Fine-tuning from such a
+        file leaves the layers up to here as they are.
     """
 
     name: ClassVar[str]
     default_size: ClassVar[int]
     input_range: ClassVar[tuple[float, float]]
     feature_layer: ClassVar[str]
-    start_coverage: ClassVar[str] = "the whole backbone"
+    last_started_layer: ClassVar[str | None] = None
 
     @abstractmethod
-    def build(self, size: int, weights: str | Path | None) -> keras.Model:
+    def build(self, size: int, weights: str | Path | None, **options: Any) -> keras.Model:
         """The backbone from its input (size, size, 3) to its feature layer.
 
-        ``weights`` is ``"imagenet"`` (downloads), the path of a local ``.weights.h5`` or None for random values.
+        ``weights`` is ``"imagenet"`` (downloads), the path of a local ``.weights.h5`` or None for random values;
+        ``options`` are a backbone's own.
         """
+
+    def start(self, weights: str | Path | None) -> str:
+        """Where training starts, for the card."""
+        if weights is None:
+            return "random values"
+        if weights == "imagenet":
+            return "ImageNet weights of Keras Applications: the whole backbone"
+        coverage = "the whole backbone"
+        if self.last_started_layer:
+            coverage = f"input to {self.last_started_layer}; the layers after it start from random values"
+        return f"ImageNet weights from {Path(weights).name}: {coverage}"
 
 
 BACKBONES: dict[str, Backbone] = {}
@@ -65,112 +81,209 @@ def get_backbone(name: str) -> Backbone:
 
 
 def build_classifier(
-    backbone: str, n_classes: int, *, size: int | None = None, weights: str | Path | None = None, dropout: float = 0.3
+    backbone: str,
+    n_classes: int,
+    *,
+    size: int | None = None,
+    weights: str | Path | None = None,
+    dropout: float = 0.3,
+    dense: int = 0,
+    **options: Any,
 ) -> keras.Model:
     """Backbone, global average pooling, dropout, one dense layer of logits (interpretability thesis 000 §3.3).
 
-    The softmax is left to prediction, which divides the logits by the card's temperature first; gradients are taken of
-    logits (000 §3.4).
+    With ``dense`` a hidden layer of so many units stands before the dropout (anatomy report 004). The softmax is left
+    to prediction, which divides the logits by the card's temperature first; gradients are taken of logits (000 §3.4).
+
+    Parameters
+    ----------
+    options
+        Of the backbone, such as the filters of ``cnn``.
     """
     tensorflow()
     import keras
 
     chosen = get_backbone(backbone)
-    base = chosen.build(size or chosen.default_size, weights)
+    base = chosen.build(size or chosen.default_size, weights, **options)
     for layer in base.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = BATCH_NORMALISATION_MOMENTUM
     value = keras.layers.GlobalAveragePooling2D(name=POOLED_LAYER)(base.output)
+    if dense:
+        value = keras.layers.Dense(dense, activation="relu", name=HIDDEN_LAYER)(value)
     value = keras.layers.Dropout(dropout, name="dropout")(value)
-    value = keras.layers.Dense(n_classes, name=LOGITS_LAYER)(value)
+    # Logits stay in single precision whatever the policy of training.
+    value = keras.layers.Dense(n_classes, name=LOGITS_LAYER, dtype="float32")(value)
     return keras.Model(base.input, value, name=f"{backbone}_classifier")
 
 
-@register
-class MobileNetV2(Backbone):
-    """Sandler et al. 2018, alpha 1.0."""
+class KerasApplication(Backbone):
+    """A network of Keras Applications, built flat.
 
-    name = "mobilenet_v2"
-    default_size = 224
-    input_range = (-1.0, 1.0)
-    feature_layer = "out_relu"
+    ``constructor`` is its name there. ``offset`` is subtracted from the three channels where the network was trained on
+    such values (VGG and ResNet: the mean of ImageNet, in their order of channels; our three are equal).
+    """
 
-    def build(self, size: int, weights: str | Path | None) -> keras.Model:
+    constructor: ClassVar[str]
+    offset: ClassVar[tuple[float, float, float] | None] = None
+
+    def build(self, size: int, weights: str | Path | None, **options: Any) -> keras.Model:
         import keras
 
-        return _with_weights(
-            lambda start: keras.applications.MobileNetV2(input_shape=(size, size, 3), include_top=False, weights=start),
-            weights,
-        )
-
-
-@register
-class InceptionV3(Backbone):
-    """Szegedy et al. 2016, the interpretability thesis's network (000 §3.3)."""
-
-    name = "inception_v3"
-    default_size = 299
-    input_range = (-1.0, 1.0)
-    feature_layer = "mixed10"
-    start_coverage = "input to mixed8; mixed9 and mixed10 start from random values"
-    last_started_layer: ClassVar[str] = "mixed8"
-
-    def build(self, size: int, weights: str | Path | None) -> keras.Model:
-        import keras
-
-        if weights is None or weights == "imagenet":
-            return _with_weights(
-                lambda start: keras.applications.InceptionV3(
-                    input_shape=(size, size, 3), include_top=False, weights=start
-                ),
-                weights,
-            )
-        base = keras.applications.InceptionV3(input_shape=(size, size, 3), include_top=False, weights=None)
-        _load_local(keras.Model(base.input, base.get_layer(self.last_started_layer).output), Path(weights))
+        _refuse_options(self.name, options)
+        construct = getattr(keras.applications, self.constructor)
+        inputs = keras.Input((size, size, 3))
+        value: Any = inputs
+        if self.offset is not None:
+            value = keras.layers.Rescaling(1.0, offset=[-shift for shift in self.offset], name="centred")(value)
+        local = weights if isinstance(weights, Path) else None
+        try:
+            base = construct(input_tensor=value, include_top=False, weights=None if local else weights)
+        except Exception as error:
+            if weights is None:
+                raise
+            raise ModelError(
+                "ImageNet weights could not be downloaded; connect this machine to the internet "
+                "or give a local file with --weights PATH."
+            ) from error
+        base = keras.Model(inputs, base.output)
+        if local:
+            covered = base
+            if self.last_started_layer:
+                covered = keras.Model(inputs, base.get_layer(self.last_started_layer).output)
+            _load_local(covered, local)
         return base
 
 
 @register
+class MobileNetV2(KerasApplication):
+    """Sandler et al. 2018, alpha 1.0."""
+
+    name = "mobilenet_v2"
+    constructor = "MobileNetV2"
+    default_size = 224
+    input_range = (-1.0, 1.0)
+    feature_layer = "out_relu"
+
+
+@register
+class InceptionV3(KerasApplication):
+    """Szegedy et al. 2016, the interpretability thesis's network (000 §3.3)."""
+
+    name = "inception_v3"
+    constructor = "InceptionV3"
+    default_size = 299
+    input_range = (-1.0, 1.0)
+    feature_layer = "mixed10"
+    last_started_layer = "mixed8"
+
+
+@register
+class VGG16(KerasApplication):
+    """Simonyan and Zisserman 2015, 16 layers: the corruption thesis's first detector (001 §4)."""
+
+    name = "vgg16"
+    constructor = "VGG16"
+    default_size = 224
+    input_range = (0.0, 255.0)
+    offset = IMAGENET_MEAN
+    feature_layer = "block5_pool"
+    last_started_layer = "block3_pool"
+
+
+@register
+class VGG19(KerasApplication):
+    """Simonyan and Zisserman 2015, 19 layers: the interpretability thesis's second network (000 A.3)."""
+
+    name = "vgg19"
+    constructor = "VGG19"
+    default_size = 224
+    input_range = (0.0, 255.0)
+    offset = IMAGENET_MEAN
+    feature_layer = "block5_pool"
+
+
+@register
+class Xception(KerasApplication):
+    """Chollet 2017: the corruption thesis swept one (001 §7)."""
+
+    name = "xception"
+    constructor = "Xception"
+    default_size = 299
+    input_range = (-1.0, 1.0)
+    feature_layer = "block14_sepconv2_act"
+
+
+@register
+class EfficientNetB0(KerasApplication):
+    """Tan and Le 2019: the anatomy report's future work (004). Its graph scales its input itself."""
+
+    name = "efficientnet_b0"
+    constructor = "EfficientNetB0"
+    default_size = 224
+    input_range = (0.0, 255.0)
+    feature_layer = "top_activation"
+
+
+@register
+class ResNet50(KerasApplication):
+    """He et al. 2016: one of the head circumference paper's networks (003)."""
+
+    name = "resnet50"
+    constructor = "ResNet50"
+    default_size = 224
+    input_range = (0.0, 255.0)
+    offset = IMAGENET_MEAN
+    feature_layer = "conv5_block3_out"
+
+
+@register
 class AnatomyCNN(Backbone):
-    """The anatomy report's convolutional blocks (004): convolution and max pooling, doubling the filters."""
+    """The anatomy report's convolutional blocks (004): convolution and max pooling.
+
+    Options: ``filters`` of each block, ``kernel`` size, ``normalisation`` after each convolution, ``convolutions`` a
+    block.
+    """
 
     name = "cnn"
     default_size = 256
     input_range = (0.0, 1.0)
-    feature_layer = "block4_relu"
-    start_coverage = "nothing: it starts from random values"
-    filters: ClassVar[tuple[int, ...]] = (16, 32, 64, 64)
+    feature_layer = "features"
 
-    def build(self, size: int, weights: str | Path | None) -> keras.Model:
+    def build(
+        self,
+        size: int,
+        weights: str | Path | None,
+        *,
+        filters: Sequence[int] = (16, 32, 64, 64),
+        kernel: int = 3,
+        normalisation: bool = False,
+        convolutions: int = 1,
+        **options: Any,
+    ) -> keras.Model:
         import keras
 
-        if isinstance(weights, Path):
-            raise ModelError("The backbone cnn has no published weights; train it without --weights.")
+        _refuse_options(self.name, options)
+        if weights is not None:
+            raise ModelError("The backbone cnn has no published weights; train it with --weights none.")
         inputs = keras.Input((size, size, 3))
         value: Any = inputs
-        for block, filters in enumerate(self.filters, start=1):
-            if block > 1:
-                value = keras.layers.MaxPooling2D(name=f"block{block - 1}_pool")(value)
-            value = keras.layers.Conv2D(filters, 3, padding="same", name=f"block{block}_convolution")(value)
-            value = keras.layers.ReLU(name=f"block{block}_relu")(value)
+        for block, count in enumerate(filters, start=1):
+            for step in range(1, convolutions + 1):
+                name = f"block{block}_convolution{step}"
+                value = keras.layers.Conv2D(count, kernel, padding="same", use_bias=not normalisation, name=name)(value)
+                if normalisation:
+                    value = keras.layers.BatchNormalization(name=f"block{block}_normalisation{step}")(value)
+                last = block == len(filters) and step == convolutions
+                value = keras.layers.ReLU(name=self.feature_layer if last else f"block{block}_relu{step}")(value)
+            if block < len(filters):
+                value = keras.layers.MaxPooling2D(name=f"block{block}_pool")(value)
         return keras.Model(inputs, value, name="cnn")
 
 
-def _with_weights(construct: Any, weights: str | Path | None) -> keras.Model:
-    """Construct with random values, ImageNet weights from the network, or a local file."""
-    if isinstance(weights, Path):
-        model = construct(None)
-        _load_local(model, weights)
-        return model
-    try:
-        return construct(weights)
-    except Exception as error:
-        if weights is None:
-            raise
-        raise ModelError(
-            "ImageNet weights could not be downloaded; connect this machine to the internet "
-            "or give a local file with --weights PATH."
-        ) from error
+def _refuse_options(name: str, options: dict[str, Any]) -> None:
+    if options:
+        raise ParameterError(f"The backbone {name} has no option {sorted(options)[0]!r}; leave it out.")
 
 
 def _load_local(model: keras.Model, path: Path) -> None:

@@ -49,6 +49,10 @@ class Card:
         Settings of :class:`core.preprocessing.PreprocessingSettings` used in training and to be used in prediction.
     feature_layer, pooled_layer : str
         Layers class activation mapping needs; named here because "the last convolution" picks wrong ones.
+    architecture : dict
+        What :func:`core.zoo.architectures.build_classifier` is told beside backbone, classes and size.
+    parameters : int
+        Weights of the network, counted.
     temperature : float
         Divides the logits before softmax (Guo et al. 2017), fitted on validation data after rounding the weights.
     novelty_threshold : float
@@ -81,6 +85,8 @@ class Card:
     limitations: list[str]
     command: str
     default: bool = False
+    architecture: dict[str, Any] = field(default_factory=dict)
+    parameters: int = 0
     metrics: list[Metric] = field(default_factory=list)
 
     @property

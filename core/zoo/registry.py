@@ -67,7 +67,7 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier:
     from core.zoo.prediction import Classifier
     from core.zoo.runtime import CompiledNetwork
 
-    model = build_classifier(card.backbone, len(card.classes), size=card.size)
+    model = build_classifier(card.backbone, len(card.classes), size=card.size, **card.architecture)
     extra = load_weights(model, path)
     network = CompiledNetwork(
         model,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,15 @@ def tensorflow() -> Any:
         import tensorflow
 
         return tensorflow
+
+
+def computes_bfloat16() -> bool:
+    """Whether this processor multiplies matrices in bfloat16 itself (AMX or AVX-512 BF16); elsewhere it is slower."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return False
+    return any(flag in flags for flag in ("amx_bf16", "avx512_bf16"))
 
 
 class CompiledNetwork:

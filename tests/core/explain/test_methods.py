@@ -89,7 +89,7 @@ def test_grad_cam_is_tf_keras_vis(classifier, images, targets):
         oracle(
             CategoricalScore(targets.tolist()),
             to_network_input(classifier, images),
-            penultimate_layer="block4_relu",
+            penultimate_layer="features",
             # Otherwise it walks back to the convolution before the ReLU.
             seek_penultimate_conv_layer=False,
             expand_cam=False,

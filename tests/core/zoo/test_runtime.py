@@ -33,7 +33,7 @@ def test_input_range_is_applied_inside(network, images):
     from core.zoo.runtime import CompiledNetwork
 
     shifted = CompiledNetwork(
-        network.model, input_range=(-1.0, 1.0), feature_layer="block4_relu", pooled_layer=POOLED_LAYER
+        network.model, input_range=(-1.0, 1.0), feature_layer="features", pooled_layer=POOLED_LAYER
     )
     expected = network.model(np.repeat(2 * images[:4, ..., None] - 1, 3, axis=-1), training=False)
     assert np.allclose(shifted.forward(images[:4])[0], np.asarray(expected), atol=1e-4)

@@ -1,0 +1,140 @@
+"""How to train: every choice by name, and the presets of the seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from core.augmentation import PRESETS as AUGMENTATIONS
+from core.errors import ParameterError
+from core.zoo.architectures import get_backbone
+from core.zoo.cards import TASKS
+
+OPTIMISERS = ("adam", "sgd")
+PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+TRAINABLE_TASKS = ("plane", "anatomy", "corruption")
+WHOLE, HEAD = "all", "head"
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train. Defaults are ours; :data:`PRESETS` holds those of the seeds.
+
+    Parameters
+    ----------
+    task : str
+        One of :data:`TRAINABLE_TASKS`.
+    backbone : str
+        A name of :data:`core.zoo.architectures.BACKBONES`.
+    architecture : dict
+        Options of the backbone (filters of the ``cnn``) and ``dense``, the units of a hidden layer before the logits.
+    epochs : int
+        Of fine-tuning; early stopping may end before.
+    head_epochs : int
+        Of the head on frozen features, before that.
+    fine_tune : str, optional
+        ``all`` trains every layer, ``head`` only the head, the name of a layer what comes after it. By default the
+        backbone decides: where a starting weight covers only its first layers, those stay as they are.
+    variations : int
+        Augmented copies of every image whose frozen features are kept, where the first layers stay as they are; each
+        epoch sees another copy.
+    optimiser : str
+        ``adam`` with a cosine decay of the learning rate, or ``sgd`` with momentum and a constant one.
+    patience : int
+        Epochs without a better validation loss before training stops.
+    augmentation : str
+        A preset of :mod:`core.augmentation`.
+    per_class : int, optional
+        Most training images of each class, drawn by the seed.
+    precision : str
+        ``auto`` takes bfloat16 where the processor gains from it.
+    size : int, optional
+        Side of the input in pixels; the backbone's own by default.
+    """
+
+    task: str = "plane"
+    backbone: str = "mobilenet_v2"
+    architecture: dict[str, Any] = field(default_factory=dict)
+    epochs: int = 10
+    head_epochs: int = 20
+    fine_tune: str | None = None
+    variations: int = 4
+    batch_size: int = 32
+    optimiser: str = "adam"
+    learning_rate: float = 3e-4
+    momentum: float = 0.8
+    patience: int = 4
+    dropout: float = 0.3
+    validation_share: float = 0.15
+    augmentation: str = "default"
+    per_class: int | None = None
+    precision: str = "auto"
+    size: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ParameterError(f"There is no task {self.task!r}; choose one of {', '.join(TASKS)}.")
+        if self.task not in TRAINABLE_TASKS:
+            raise ParameterError(
+                f"The task {self.task!r} cannot be trained yet; choose one of {', '.join(TRAINABLE_TASKS)}."
+            )
+        _one_of("augmentation", self.augmentation, tuple(AUGMENTATIONS))
+        _one_of("optimiser", self.optimiser, OPTIMISERS)
+        _one_of("precision", self.precision, PRECISIONS)
+        get_backbone(self.backbone)
+        if min(self.epochs, self.head_epochs) < 0 or self.epochs + self.head_epochs < 1:
+            raise ParameterError("Train for at least one epoch.")
+        if self.variations < 1 or self.batch_size < 1 or (self.per_class is not None and self.per_class < 1):
+            raise ParameterError("Variations, batch size and images per class are at least 1.")
+        if not (0 <= self.dropout < 1 and 0 < self.learning_rate <= 1 and 0 <= self.momentum < 1):
+            raise ParameterError(
+                "Dropout and momentum lie in [0, 1), the learning rate above 0 and at most at 1; correct them."
+            )
+
+
+def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ParameterError(f"There is no {what} {value!r}; choose one of {', '.join(known)}.")
+
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "default": {},
+    "thesis": {
+        "": {
+            "optimiser": "sgd",
+            "learning_rate": 1e-3,
+            "momentum": 0.8,
+            "batch_size": 20,
+            "epochs": 50,
+            "head_epochs": 0,
+            "dropout": 0.3,
+            "augmentation": "thesis",
+            "per_class": 600,
+        },
+        "vgg16": {"momentum": 0.5, "batch_size": 80, "epochs": 60},
+        "vgg19": {"momentum": 0.5, "batch_size": 80, "epochs": 60},
+    },
+    "report": {
+        "": {
+            "optimiser": "adam",
+            "learning_rate": 1e-3,
+            "batch_size": 32,
+            "epochs": 50,
+            "head_epochs": 0,
+            "dropout": 0.2,
+            "validation_share": 0.1,
+            "architecture": {"dense": 64},
+        },
+    },
+}
+"""Preset -> backbone ("" for any) -> settings. ``thesis`` is the interpretability thesis's (000 §3.3, A.3: SGD, no
+stage of its own for the head, 600 images a class), ``report`` the anatomy report's (004: Adam, batches of 32)."""
+
+
+def preset(name: str, task: str, backbone: str, **changes: Any) -> TrainingSettings:
+    """The settings of a preset for a task and backbone, with ``changes`` on top (None leaves the preset's value)."""
+    _one_of("preset", name, tuple(PRESETS))
+    values = PRESETS[name].get("", {}) | PRESETS[name].get(backbone, {})
+    values |= {key: value for key, value in changes.items() if value is not None}
+    return replace(TrainingSettings(task=task, backbone=backbone), **values)
