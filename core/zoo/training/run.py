@@ -29,7 +29,7 @@ from core.zoo.runtime import CompiledNetwork, computes_bfloat16, tensorflow
 from core.zoo.training.frozen import FeatureCache
 from core.zoo.training.images import CHAINS, ImageSet, classes_of, prepared, with_validation
 from core.zoo.training.settings import TrainingSettings
-from core.zoo.training.stages import CHECKPOINT_NAME, Work, fine_tune, frozen_layer, train_head
+from core.zoo.training.stages import BEST_NAME, CHECKPOINT_NAME, Work, fine_tune, frozen_layer, train_head
 from core.zoo.weights import WEIGHTS_NAME, round_to_half, save_weights, sha256_of
 
 if TYPE_CHECKING:
@@ -101,9 +101,10 @@ def train(
     work = Work(settings, sets, backbone.input_range, out, FeatureCache(cache or out / FEATURES_NAME), report, progress)
     with _precision(settings.precision) as precision:
         model = _build(settings, len(classes), size, weights)
-        # A head on blocks that start from random values would learn noise.
-        started = backbone.last_started_layer is None or weights == "imagenet"
-        if settings.head_epochs and weights is not None and started and not (out / CHECKPOINT_NAME).exists():
+        # A head on blocks that start from random values would learn noise, unless nothing else is to be trained.
+        started = weights == "imagenet" or (weights is not None and backbone.last_started_layer is None)
+        resumed = (out / CHECKPOINT_NAME / BEST_NAME).exists()
+        if settings.head_epochs and not resumed and (started or not settings.epochs or frozen_to == POOLED_LAYER):
             train_head(model, work)
         if settings.epochs and frozen_to != POOLED_LAYER:
             fine_tune(model, work, frozen_to)

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +12,11 @@ import pytest
 from core.datasets import load
 from core.errors import DatasetError, ModelError, ParameterError
 from core.zoo import load_model, read_card
+from core.zoo.architectures import build_classifier
 from core.zoo.assessment import assess, read_evaluation, record
-from core.zoo.training import TrainingSettings, train
+from core.zoo.runtime import tensorflow
+from core.zoo.training import TrainingSettings, preset, search, train
+from core.zoo.training.frozen import FeatureCache
 
 SETTINGS = TrainingSettings(backbone="cnn", size=32, epochs=2, head_epochs=1, patience=5)
 
@@ -107,7 +111,15 @@ def test_one_class_cannot_be_trained(shape_folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"task": "weather"}, {"backbone": "abacus"}, {"augmentation": "wild"}, {"epochs": 0, "head_epochs": 0}]
+    "bad",
+    [
+        {"task": "weather"},
+        {"backbone": "abacus"},
+        {"augmentation": "wild"},
+        {"optimiser": "luck"},
+        {"dropout": 1.0},
+        {"epochs": 0, "head_epochs": 0},
+    ],
 )
 def test_impossible_settings_are_refused(bad):
     with pytest.raises(ParameterError):
@@ -120,6 +132,150 @@ def test_wrong_starting_weights_are_a_sentence(shape_folder, tmp_path):
     settings = TrainingSettings(backbone="mobilenet_v2", epochs=1)
     with pytest.raises(ModelError, match="does not hold weights"):
         train(load(shape_folder), settings, tmp_path / "model", weights=path, report=quiet)
+
+
+def test_only_layers_after_the_named_one_change(shape_folder, tmp_path):
+    """Trained on features kept on disk, the layers up to the named one keep the values they started with."""
+    settings = replace(SETTINGS, fine_tune="block2_pool", variations=2, learning_rate=0.02)
+    train(load(shape_folder), settings, tmp_path / "model", weights=None, report=quiet)
+    trained = load_model("model", tmp_path).network.model
+    tensorflow().keras.utils.set_random_seed(settings.seed)
+    start = build_classifier("cnn", 3, size=32)
+    for layer in start.layers:
+        if layer.weights:
+            same = all(
+                np.allclose(before, after, atol=2e-3)
+                for before, after in zip(layer.get_weights(), trained.get_layer(layer.name).get_weights(), strict=True)
+            )
+            assert same == layer.name.startswith(("block1", "block2")), layer.name
+
+
+def test_kept_features_are_those_of_the_layer_and_are_read_again(tmp_path):
+    model = build_classifier("cnn", 3, size=32)
+    trunk = tensorflow().keras.Model(model.input, model.get_layer("block2_pool").output)
+    images = np.random.default_rng(0).random((5, 32, 32, 3)).astype(np.float32)
+    calls = []
+
+    def batches():
+        calls.append(1)
+        return (images[at : at + 2] for at in (0, 2, 4))
+
+    cache = FeatureCache(tmp_path)
+    first = cache.get(trunk, batches, 5, {"images": "a"})
+    again = cache.get(trunk, batches, 5, {"images": "a"})
+    cache.get(trunk, batches, 5, {"images": "b"})
+    assert len(calls) == 2
+    np.testing.assert_allclose(first, np.asarray(trunk(images)), rtol=2e-3, atol=1e-3)
+    np.testing.assert_array_equal(first, again)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_layer_that_is_not_there_is_a_sentence(shape_folder, tmp_path):
+    settings = replace(SETTINGS, fine_tune="block9_pool")
+    with pytest.raises(ParameterError, match="block9_pool"):
+        train(load(shape_folder), settings, tmp_path / "model", weights=None, report=quiet)
+
+
+def test_training_the_head_alone_needs_no_fine_tuning(shape_folder, tmp_path):
+    settings = replace(SETTINGS, fine_tune="head", head_epochs=3)
+    train(load(shape_folder), settings, tmp_path / "model", weights=None, report=quiet)
+    history = pd.read_csv(tmp_path / "model" / "history.csv")
+    assert list(history["stage"]) == ["head"] * 3
+
+
+def test_early_stopping_keeps_the_best_epoch(shape_folder, tmp_path):
+    """With a learning rate that destroys the network, training stops ``patience`` epochs after the best one."""
+    settings = replace(SETTINGS, epochs=12, patience=2, learning_rate=0.9, optimiser="sgd")
+    card = train(load(shape_folder), settings, tmp_path / "model", weights=None, report=quiet)
+    history = pd.read_csv(tmp_path / "model" / "history.csv")
+    best = history["val_loss"].argmin()
+    assert len(history) == min(best + 1 + settings.patience, settings.epochs)
+    assert card.metrics[0].value == pytest.approx(history["val_accuracy"][best], abs=1e-6)
+
+
+def test_images_a_class_are_limited(shape_folder, tmp_path):
+    card = train(load(shape_folder), replace(SETTINGS, per_class=7), tmp_path / "m", weights=None, report=quiet)
+    assert set(card.training["images"]["train"].values()) == {7}
+    assert set(card.training["images"]["validation"].values()) == {4}
+
+
+def test_a_hidden_layer_and_other_filters_survive_the_model_folder(shape_folder, tmp_path):
+    options = {"dense": 5, "filters": [4, 6], "kernel": 2, "normalisation": True, "convolutions": 2}
+    settings = replace(SETTINGS, architecture=options)
+    card = train(load(shape_folder), settings, tmp_path / "model", weights=None, report=quiet)
+    model = load_model("model", tmp_path)
+    assert model.network.model.get_layer("hidden").units == 5
+    assert model.network.model.count_params() == card.parameters
+    assert model.network.model.get_layer("block2_convolution2").kernel.shape == (2, 2, 6, 6)
+
+
+def test_reduced_precision_trains_a_network_that_predicts_in_single(shape_folder, tmp_path):
+    settings = replace(SETTINGS, precision="mixed_bfloat16", epochs=1)
+    card = train(load(shape_folder), settings, tmp_path / "model", weights=None, report=quiet)
+    assert card.training["computed_in"] == "mixed_bfloat16"
+    assert load_model("model", tmp_path).network.model.dtype_policy.name == "float32"
+    assert tensorflow().keras.config.dtype_policy().name == "float32"
+
+
+def test_rounding_to_half_is_reported(trained_folder):
+    rounding = read_card(trained_folder.name, trained_folder.parent).training["half_precision"]
+    assert rounding["n"] == 12
+    assert 0 < rounding["largest_change"] < 0.01
+    assert rounding["flips"] == 0
+
+
+def test_corrupted_copies_follow_the_split(shape_folder, tmp_path):
+    """One copy of each kind of every frame, made after the split: 60 frames to train on give 60 of each class."""
+    settings = replace(SETTINGS, task="corruption", epochs=1)
+    card = train(load(shape_folder), settings, tmp_path / "model", weights=None, report=quiet)
+    assert card.classes == ["original", "scale_up", "blur", "noise"]
+    assert set(card.training["images"]["train"].values()) == {60}
+    assert card.input["chain"] == "detector"
+
+
+def test_presets_are_the_seeds():
+    thesis = preset("thesis", "plane", "inception_v3", epochs=3)
+    assert (thesis.optimiser, thesis.learning_rate, thesis.momentum, thesis.batch_size) == ("sgd", 1e-3, 0.8, 20)
+    assert thesis.epochs == 3
+    assert preset("thesis", "plane", "vgg19").batch_size == 80
+    assert preset("report", "anatomy", "cnn").architecture == {"dense": 64}
+    with pytest.raises(ParameterError, match="default, thesis, report"):
+        preset("secret", "plane", "cnn")
+
+
+def test_search_finds_the_setting_that_learns(tmp_path):
+    """Four textures differ in random filters' means; a learning rate of nearly 0 cannot find that out."""
+    generator = np.random.default_rng(0)
+    slope = np.add.outer(*[np.arange(40.0)] * 2) * 3
+    textures = {
+        "noise": lambda: generator.uniform(0, 255, (40, 40)),
+        "slope": lambda: slope,
+        "stripes": lambda: 200.0 * (np.arange(40) // 2 % 2) + np.zeros((40, 1)),
+        "board": lambda: 200.0 * (np.add.outer(*[np.arange(40) // 6] * 2) % 2),
+    }
+    for name, draw in textures.items():
+        (tmp_path / name).mkdir()
+        for number in range(12):
+            image = np.clip(draw() + generator.normal(0, 5, (40, 40)), 0, 255).astype(np.uint8)
+            cv2.imwrite(str(tmp_path / name / f"{number}.png"), image)
+    rows = search(
+        load(tmp_path),
+        SETTINGS,
+        weights=None,
+        grid={"learning_rate": (1e-9, 0.2), "batch_size": (8,), "epochs": (20,)},
+        folds=3,
+        cache=tmp_path / "cache",
+        report=quiet,
+    )
+    assert rows["learning_rate"][0] == 0.2
+    assert rows["accuracy"][0] > rows["accuracy"][1]
+    assert set(rows["n"]) == {48}
+    assert (rows["ci_low"] < rows["accuracy"]).all()
+
+
+def test_search_refuses_more_folds_than_patients(shape_folder, tmp_path):
+    with pytest.raises(DatasetError, match="smallest class has 24"):
+        search(load(shape_folder), SETTINGS, weights=None, folds=25, cache=tmp_path, report=quiet)
 
 
 @pytest.fixture
