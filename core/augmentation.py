@@ -1,7 +1,7 @@
 """Random variations of prepared training images: the interpretability thesis's five (000 §3.2) as one seeded object.
 
-Training only. The thesis leaves zoom out because it tells the first-trimester planes apart; of the presets only ``wide``,
-for the anatomies of the later scan, zooms.
+Training only. The thesis leaves zoom out because it tells the first-trimester planes apart; of the presets only
+``wide``, for the anatomies of the later scan, zooms.
 """
 
 from __future__ import annotations
@@ -131,6 +131,7 @@ PRESETS = {
     "thesis": Augmentation(shear=0.2),
     "default": Augmentation(),
     "scanner": Augmentation(gain=1.4, gamma=1.5),
+    "report": Augmentation(36, 0, 0, 0, vertical_flip=True),
     "wide": Augmentation(
         rotation=30,
         gain=1.5,
@@ -143,5 +144,6 @@ PRESETS = {
     ),
     "none": Augmentation(0, 0, 0, 0, False),
 }
-"""``thesis`` as its code ran; ``default`` with a shear that shows; ``scanner`` adds gain and gray map; ``wide`` adds
-all else that tells scanners and operators apart; ``none``."""
+"""``thesis`` as its code ran; ``default`` with a shear that shows; ``scanner`` adds gain and gray map; ``report`` turns
+and flips as the anatomy report (004) does, which gives no numbers; ``wide`` adds all else that tells scanners and
+operators apart; ``none`` changes nothing."""

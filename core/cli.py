@@ -131,8 +131,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--fine-tune", metavar="LAYER", help="all, head, or the layer after which layers are trained")
     command.add_argument("--variations", type=_positive, help="augmented copies kept of each image's frozen features")
     command.add_argument("--batch-size", type=_positive)
-    command.add_argument("--augmentation", metavar="PRESET", help="thesis, default, scanner, wide or none")
+    command.add_argument("--augmentation", metavar="PRESET", help="thesis, default, scanner, report, wide or none")
     command.add_argument("--optimiser", metavar="NAME", help="adam or sgd")
+    command.add_argument("--schedule", metavar="NAME", help="of the learning rate: cosine, constant or plateau")
     command.add_argument("--learning-rate", type=float)
     command.add_argument("--momentum", type=float)
     command.add_argument("--dropout", type=float)
@@ -391,8 +392,8 @@ def _train(options: argparse.Namespace) -> int:
     from core.zoo.training import train
 
     changes = (
-        "epochs", "head_epochs", "fine_tune", "variations", "batch_size", "augmentation", "optimiser", "learning_rate",
-        "momentum", "dropout", "patience", "precision",
+        "epochs", "head_epochs", "fine_tune", "variations", "batch_size", "augmentation", "optimiser", "schedule",
+        "learning_rate", "momentum", "dropout", "patience", "precision",
     )  # fmt: skip
     settings = _training_settings(options, **{name: getattr(options, name) for name in changes})
     command = "python -m core " + shlex.join(options.arguments)

@@ -11,6 +11,7 @@ from core.zoo.architectures import get_backbone
 from core.zoo.cards import TASKS
 
 OPTIMISERS = ("adam", "sgd")
+SCHEDULES = ("cosine", "constant", "plateau")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 TRAINABLE_TASKS = ("plane", "anatomy", "corruption")
 WHOLE, HEAD = "all", "head"
@@ -39,7 +40,10 @@ class TrainingSettings:
         Augmented copies of every image whose frozen features are kept, where the first layers stay as they are; each
         epoch sees another copy.
     optimiser : str
-        ``adam`` with a cosine decay of the learning rate, or ``sgd`` with momentum and a constant one.
+        ``adam`` or ``sgd`` with momentum.
+    schedule : str
+        Of the learning rate: ``cosine`` falls to 0 at the last epoch, ``constant`` stays, ``plateau`` falls to a third
+        whenever two epochs bring nothing.
     patience : int
         Epochs without a better validation loss before training stops.
     augmentation : str
@@ -61,6 +65,7 @@ class TrainingSettings:
     variations: int = 4
     batch_size: int = 32
     optimiser: str = "adam"
+    schedule: str = "cosine"
     learning_rate: float = 3e-4
     momentum: float = 0.8
     patience: int = 4
@@ -81,6 +86,7 @@ class TrainingSettings:
             )
         _one_of("augmentation", self.augmentation, tuple(AUGMENTATIONS))
         _one_of("optimiser", self.optimiser, OPTIMISERS)
+        _one_of("schedule", self.schedule, SCHEDULES)
         _one_of("precision", self.precision, PRECISIONS)
         get_backbone(self.backbone)
         if min(self.epochs, self.head_epochs) < 0 or self.epochs + self.head_epochs < 1:
@@ -103,6 +109,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "thesis": {
         "": {
             "optimiser": "sgd",
+            "schedule": "constant",
             "learning_rate": 1e-3,
             "momentum": 0.8,
             "batch_size": 20,
@@ -118,6 +125,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "report": {
         "": {
             "optimiser": "adam",
+            "schedule": "constant",
+            "augmentation": "report",
             "learning_rate": 1e-3,
             "batch_size": 32,
             "epochs": 50,

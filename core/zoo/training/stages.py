@@ -158,13 +158,16 @@ def _fit(
     import keras
 
     checkpoint = str(work.out / CHECKPOINT_NAME)
+    callbacks = [follow, keras.callbacks.BackupAndRestore(checkpoint, delete_checkpoint=False)]
+    if work.settings.schedule == "plateau":
+        callbacks.append(keras.callbacks.ReduceLROnPlateau("val_loss", factor=1 / 3, patience=2))
     trained.fit(
         batches,
         validation_data=validation,
         validation_batch_size=BATCH,
         epochs=work.settings.epochs,
         verbose=0,
-        callbacks=[follow, keras.callbacks.BackupAndRestore(checkpoint, delete_checkpoint=False)],
+        callbacks=callbacks,
     )
 
 
@@ -239,10 +242,12 @@ def _whole_validation(work: Work) -> np.ndarray:
 def _optimiser(settings: TrainingSettings, steps: int) -> Any:
     import keras
 
+    rate = settings.learning_rate
+    if settings.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, settings.epochs * steps)
     if settings.optimiser == "sgd":
-        return keras.optimizers.SGD(settings.learning_rate, momentum=settings.momentum)
-    decay = keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.epochs * steps)
-    return keras.optimizers.Adam(decay)
+        return keras.optimizers.SGD(rate, momentum=settings.momentum)
+    return keras.optimizers.Adam(rate)
 
 
 def _loss() -> Any:
