@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 EXIT_OK = 0
 EXIT_UNUSABLE = 2
+EXIT_STOPPED = 130
 PREDICTION_CHUNK = 128
 
 
@@ -51,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PlaneLabError as error:
         _complain(str(error))
         return EXIT_UNUSABLE
+    except KeyboardInterrupt:
+        _complain("Stopped.")
+        return EXIT_STOPPED
     except BrokenPipeError:
         # The reader (head, less) has seen enough.
         with contextlib.suppress(OSError):
@@ -84,6 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--masks", action="store_true", help="also write *_mask.png of labelled structures")
     command.add_argument("--settings", default="train", help="ranges of the generator: train or unseen")
     command.add_argument("--overwrite", action="store_true", help="replace frames that are there")
+    command.add_argument("--real", type=Path, metavar="DIR", help="with --native: adapt to HC18's frames in DIR")
+    command.add_argument(
+        "--real-share", type=float, default=0.5, help="of the frames set among real surroundings; others match grays"
+    )
 
     command = _add(commands, "preprocess", _preprocess, "write one PNG per stage of the preprocessing")
     command.add_argument("image", type=Path)
@@ -155,6 +163,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE,VALUE",
         help="values of learning_rate, momentum, dropout, batch_size or epochs; the thesis's grid otherwise",
     )
+
+    _datasets_commands(_add(commands, "datasets", _datasets_check, "download published data sets, or check one"))
     return parser
 
 
@@ -185,7 +195,7 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _phantom(options: argparse.Namespace) -> int:
-    from core.phantom import write_folder
+    from core.phantom import RealBank, write_folder
 
     write_folder(
         options.out,
@@ -197,6 +207,8 @@ def _phantom(options: argparse.Namespace) -> int:
         masks=options.masks,
         settings=options.settings,
         overwrite=options.overwrite,
+        real=RealBank.read(options.real) if options.real else None,
+        real_share=options.real_share,
         progress=_Progress("simulating"),
     )
     return EXIT_OK
@@ -312,7 +324,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from core.zoo.registry import MODELS_FOLDER
 
     head_label = "BPD" if "BPD" in card.classes else "brain"
-    table = load(options.data, head_label=head_label, exclude=tuple(options.exclude))
+    table = load(options.data, head_label=head_label, exclude=options.exclude, classes=card.classes)
     result = assess(_load(card.name), table, progress=_Progress("evaluating"))
     for problem in result.problems:
         _complain(problem)
@@ -466,9 +478,10 @@ def _training_settings(options: argparse.Namespace, **changes: Any) -> Any:
 
 
 def _training_table(options: argparse.Namespace) -> Any:
-    from core.datasets import load
+    from core.datasets import CLASSES, load
 
-    table = load(options.data, head_label="BPD" if options.task == "plane" else "brain")
+    head_label = "BPD" if options.task == "plane" else "brain"
+    table = load(options.data, head_label=head_label, classes=CLASSES.get(options.task))
     for problem in table.problems:
         _complain(problem)
     return table
@@ -496,6 +509,46 @@ def _grid_values(text: str) -> tuple[str, tuple[float, ...]]:
         return name, tuple(float(value) for value in values.split(","))
     except ValueError:
         raise ParameterError(f"{text!r} is not NAME=VALUE,VALUE, such as dropout=0,0.3,0.5.") from None
+
+
+def _datasets_commands(command: argparse.ArgumentParser) -> None:
+    commands = command.add_subparsers(dest="datasets_command", required=True, parser_class=_Parser, metavar="COMMAND")
+
+    command = _add(commands, "download", _datasets_download, "fetch, verify and unpack; goes on where it was stopped")
+    command.add_argument("name", metavar="NAME", help="hc18 or fetal-planes")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    command.add_argument("--server", metavar="URL", help="a mirror of Zenodo")
+
+    command = _add(commands, "check", _datasets_check, "what a data set holds and what is wrong with it, by name")
+    command.add_argument("data", type=Path, metavar="DIR")
+    _json_option(command)
+
+
+def _datasets_download(options: argparse.Namespace) -> int:
+    from core.datasets.download import SERVER, download
+
+    shown: dict[str, _Progress] = {}
+    download(
+        options.name,
+        options.out,
+        server=options.server or SERVER,
+        progress=lambda what, share: shown.setdefault(what, _Progress(what))(share),
+    )
+    print(
+        f"{options.name} is in {options.out}; python -m core datasets check {shlex.quote(str(options.out))} counts it"
+    )
+    return EXIT_OK
+
+
+def _datasets_check(options: argparse.Namespace) -> int:
+    from core.datasets import load, summarise, without_unreadable
+
+    summary = summarise(without_unreadable(load(options.data), _Progress("reading")))
+    if options.json:
+        _print_json(summary.to_dict())
+    else:
+        print(summary)
+    return EXIT_OK
 
 
 class _Progress:
@@ -540,7 +593,12 @@ def _model_option(command: argparse.ArgumentParser) -> None:
 
 def _data_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="a folder per class, phantoms, HC18, or plain images"
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="a folder per class, FETAL_PLANES_DB or HC18 as published, phantoms with their manifest, plain images; "
+        "or phantoms simulated as they are read: phantom:PLANES:N[:SETTINGS[:SEED]], as phantom:BPD,CRL,NT:300:unseen",
     )
 
 

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.datasets import Table
+from core.datasets import Table, read_pixels
 from core.errors import DatasetError, ImageError, ModelError
 from core.evaluation import ClassMeasures, Share, class_measures, confusion_matrix, share_by_patient
-from core.images import read_image
 from core.zoo.cards import Card, Metric
 from core.zoo.prediction import Classifier
 from core.zoo.registry import MODELS_FOLDER
@@ -139,7 +138,7 @@ def assess(model: Classifier, table: Table, *, progress: Callable[[float], None]
         prepared, kept = [], []
         for position, path in zip(chunk.index, chunk["path"], strict=True):
             try:
-                prepared.append(model.prepare(read_image(path).pixels))
+                prepared.append(model.prepare(read_pixels(path)))
                 kept.append(position)
             except ImageError as error:
                 problems.append(f"{Path(path).name}: {error}")

@@ -163,8 +163,8 @@ def test_evaluate_record_writes_card_and_rows(models, shape_folder, capsys):
 
 
 def test_evaluate_of_heads_alone_gives_shares_and_the_small_ones_apart(models, tmp_path, capsys):
-    for name in ("000_HC.png", "001_HC.png", "002_HC.png"):
-        cv2.imwrite(str(tmp_path / name), np.random.default_rng(1).integers(0, 256, (60, 80), np.uint8))
+    for seed, name in enumerate(("000_HC.png", "001_HC.png", "002_HC.png")):
+        cv2.imwrite(str(tmp_path / name), np.random.default_rng(seed).integers(0, 256, (60, 80), np.uint8))
     pd.DataFrame(
         {
             "filename": ["000_HC.png", "001_HC.png", "002_HC.png"],

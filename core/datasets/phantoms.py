@@ -1,0 +1,130 @@
+"""Phantoms: folders of simulated frames, and frames that are simulated when they are read."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from core.datasets.layouts import Layout, register, table_of_present
+from core.datasets.table import Table
+from core.errors import ParameterError
+from core.images import read_image
+from core.library import is_phantom_id, open_phantom, phantom_id
+
+PREFIX = "phantom:"
+FORM = "phantom:PLANES:N[:SETTINGS[:SEED]]"
+"""How a data set of phantoms is asked for in place of a folder, such as ``phantom:BPD,CRL,NT:300:unseen``."""
+
+
+@register
+class PhantomFolder(Layout):
+    """What ``python -m core phantom`` writes: images beside a ``manifest.csv`` with the columns file and plane."""
+
+    name = "phantom"
+    description = "simulated frames with their manifest.csv"
+
+    def recognises(self, folder: Path) -> bool:
+        return {"file", "plane", "seed"} <= set(_header(folder / "manifest.csv"))
+
+    def read(self, folder: Path, head_label: str) -> Table:
+        manifest = pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
+        paths = [folder / name for name in manifest["file"]]
+        rows = pd.DataFrame(
+            {
+                "path": [str(path) for path in paths],
+                "label": manifest["plane"],
+                "patient": [f"phantom {path.stem}" for path in paths],
+                "split": "",
+                "image_id": [_recipe(row) for row in manifest.to_dict("records")],
+            }
+        )
+        return table_of_present(rows, self.name, simulated=True)
+
+
+def phantoms(planes: Sequence[str], n: int, *, seed: int = 0, settings: str = "train") -> Table:
+    """A table of phantoms that exist only while they are read (:func:`read_pixels`).
+
+    Its frames are those ``python -m core phantom --native`` writes with the same plane, number, seed and settings. Each
+    is a patient of its own.
+
+    Parameters
+    ----------
+    planes : sequence of str
+        Names of planes, in any case.
+    n : int
+        Frames of each plane.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown plane or settings, or no frame at all.
+    """
+    from core.phantom import frame_seed
+    from core.phantom.planes import find_plane
+    from core.phantom.settings import check_settings
+
+    check_settings(settings)
+    if n < 1 or not planes:
+        raise ParameterError("A data set of phantoms needs at least one plane and one frame of each.")
+    names = [find_plane(plane).name for plane in planes]
+    if len(set(names)) < len(names):
+        raise ParameterError(f"A plane is named twice in {', '.join(names)}; name each once.")
+    ids = [(name, phantom_id(name, settings, frame_seed(seed, index))) for name in names for index in range(n)]
+    rows = pd.DataFrame(ids, columns=["label", "path"])
+    rows = rows.assign(patient=rows["path"], split="", image_id=rows["path"])
+    return Table(rows, PhantomFolder.name, simulated=True)
+
+
+def is_phantoms(source: str | Path) -> bool:
+    """True if ``source`` asks for phantoms in place of a folder."""
+    return str(source).startswith(PREFIX)
+
+
+def parse_phantoms(source: str | Path) -> Table:
+    """The table that a text of the form :data:`FORM` asks for.
+
+    Raises
+    ------
+    ParameterError
+        If the text has another form, or asks for what does not exist.
+    """
+    parts = str(source).removeprefix(PREFIX).split(":")
+    planes, n, settings, seed, *rest = [*parts, "", "", ""][: max(4, len(parts))]
+    if rest or not planes or not n.isdecimal() or (len(parts) > 3 and not seed.isdecimal()):
+        raise ParameterError(
+            f"{str(source)!r} asks for no phantoms; the form is {FORM}, as in phantom:BPD,CRL:300:unseen."
+        )
+    names = [plane.strip() for plane in planes.split(",")]
+    return phantoms(names, int(n), seed=int(seed or 0), settings=settings or "train")
+
+
+def read_pixels(path: str | Path) -> np.ndarray:
+    """The pixels of a table's row, (H, W) or (H, W, 3) uint8, read-only: from its file, or simulated.
+
+    The same path always gives the same pixels. This is the one place where a data set's images are read.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be read; the message says why.
+    """
+    if is_phantom_id(str(path)):
+        return open_phantom(str(path)).frame.pixels
+    return read_image(path).pixels
+
+
+def _recipe(row: dict[str, str]) -> str:
+    """The id that simulates a frame again; empty for screens, sizes and adapted frames that an id does not describe."""
+    native = row.get("size") == "native" and not row.get("adaptation")
+    return phantom_id(row["plane"], row["settings"], int(row["seed"])) if native else ""
+
+
+def _header(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        return next(csv.reader(file), [])
