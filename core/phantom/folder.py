@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from core.errors import DatasetError, ParameterError
+from core.phantom.adaptation import RealBank, adapt
 from core.phantom.generator import Phantom, generate
 from core.phantom.overlay import RawScreen, raw_screen
 from core.phantom.planes import find_plane
@@ -30,7 +31,11 @@ COLUMNS = (
     "pixel_size_mm",
     "rows",
     "columns",
+    "adaptation",
+    "real_file",
 )
+OLD_COLUMNS = COLUMNS[:-2]
+"""Manifests written before phantoms could be adapted to real frames."""
 
 
 SAMPLES: dict[str, tuple[tuple[str, int], ...]] = {
@@ -85,6 +90,8 @@ def write_folder(
     progress: Callable[[float], None] | None = None,
     *,
     overwrite: bool = False,
+    real: RealBank | None = None,
+    real_share: float = 0.5,
 ) -> list[Path]:
     """Write `n` phantoms of a plane as `crl_000000.png` ... and add them to the folder's manifest.
 
@@ -99,6 +106,9 @@ def write_folder(
     progress: called with the share done after each frame; it may raise `core.errors.Cancelled`, and the manifest then
         holds what was written.
     overwrite: replace frames that are already there.
+    real: real frames to adapt the phantoms to; of frames in the shape of a scanner's crop (size None) only. The
+        manifest's columns *adaptation* and *real_file* then say how each frame was adapted, and to which.
+    real_share: share of the frames that are set among real surroundings; the others are matched in statistics.
 
     Returns
     -------
@@ -112,6 +122,10 @@ def write_folder(
     if n < 1:
         raise ParameterError(f"{n} frames cannot be written; ask for 1 or more.")
     folder = Path(out)
+    if real is not None and (raw is not None or size is not None):
+        raise ParameterError("Only frames in the shape of a scanner's crop can be adapted to real ones; ask for those.")
+    if not 0 <= real_share <= 1:
+        raise ParameterError(f"The share of frames with real surroundings must lie between 0 and 1, not {real_share}.")
     name = find_plane(plane).name
     files = [f"{name.lower()}_{index:06d}.png" for index in range(n)]
     taken = [file for file in files if (folder / file).exists()]
@@ -123,7 +137,9 @@ def write_folder(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         for index, file in enumerate(files):
-            row = _write_frame(folder, file, name, frame_seed(seed, index), size, raw, masks, settings)
+            row = _write_frame(
+                folder, file, name, frame_seed(seed, index), size, raw, masks, settings, real, real_share
+            )
             rows[file] = row
             if progress is not None:
                 progress((index + 1) / n)
@@ -144,9 +160,9 @@ def read_manifest(folder: Path) -> dict[str, dict[str, str]]:
         return {}
     with path.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
+        if tuple(reader.fieldnames or ()) not in (COLUMNS, OLD_COLUMNS):
             raise DatasetError(f"{path} is no manifest of phantoms; choose another folder.")
-        return {row["file"]: row for row in reader}
+        return {row["file"]: dict.fromkeys(COLUMNS, "") | row for row in reader}
 
 
 def _write_manifest(folder: Path, rows: dict[str, dict[str, str]]) -> None:
@@ -159,11 +175,22 @@ def _write_manifest(folder: Path, rows: dict[str, dict[str, str]]) -> None:
 
 
 def _write_frame(
-    folder: Path, file: str, plane: str, seed: int, size, raw: str | None, masks: bool, settings: str
+    folder: Path,
+    file: str,
+    plane: str,
+    seed: int,
+    size,
+    raw: str | None,
+    masks: bool,
+    settings: str,
+    real: RealBank | None,
+    real_share: float,
 ) -> dict[str, str]:
     stem = file.removesuffix(".png")
     if raw is None:
         screen, phantom = None, generate(plane, seed, size=size, settings=settings)
+        if real is not None:
+            phantom = _adapted(phantom, real, real_share)
         pixels, labels = phantom.image, phantom.labels
     else:
         screen = raw_screen(plane, seed, scanner=raw, settings=settings)
@@ -173,6 +200,12 @@ def _write_frame(
     if masks:
         _save(folder / f"{stem}_mask.png", labels)
     return _row(file, phantom, screen, _size_name(size) if screen is None else "")
+
+
+def _adapted(phantom: Phantom, real: RealBank, real_share: float) -> Phantom:
+    """The phantom adapted in the way that its seed and the share ask for."""
+    among_real = np.random.default_rng((phantom.seed, 1)).random() < real_share
+    return adapt(phantom, real, phantom.seed, "surroundings" if among_real else "statistics")
 
 
 def _size_name(size: int | tuple[int, int] | None) -> str:
@@ -198,6 +231,8 @@ def _row(file: str, phantom: Phantom, screen: RawScreen | None, size: str = "") 
         "pixel_size_mm": f"{phantom.pixel_size_mm:.5f}",
         "rows": str(pixels.shape[0]),
         "columns": str(pixels.shape[1]),
+        "adaptation": str(phantom.parameters.get("adaptation.mode", "")),
+        "real_file": str(phantom.parameters.get("adaptation.real", "")),
     }
 
 
