@@ -120,6 +120,13 @@ def _parser() -> argparse.ArgumentParser:
     _model_option(command)
     _data_option(command)
     command.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="leave such file names out")
+    command.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="PATTERN=CLASS",
+        help="label files by name, such as brain_*=brain",
+    )
     command.add_argument("--record", metavar="NAME", help="write the figures into the model's card under this name")
     _json_option(command)
 
@@ -245,7 +252,7 @@ def _predict(options: argparse.Namespace) -> int:
             _complain(f"{path}: {error}")
             bad += 1
     if prepared:
-        model = _load(card.name)
+        model = _load(options.model)
         for start in range(0, len(prepared), PREDICTION_CHUNK):
             chosen = slice(start, start + PREDICTION_CHUNK)
             prediction = model.predict_prepared(np.stack(prepared[chosen]))
@@ -321,18 +328,25 @@ def _evaluate(options: argparse.Namespace) -> int:
     card = _card(options.model)
     from core.datasets import load
     from core.zoo.assessment import assess, record
-    from core.zoo.registry import MODELS_FOLDER
 
     head_label = "BPD" if "BPD" in card.classes else "brain"
     table = load(options.data, head_label=head_label, exclude=options.exclude, classes=card.classes)
-    result = assess(_load(card.name), table, progress=_Progress("evaluating"))
+    if options.label:
+        table = table.labelled(dict(map(_file_label, options.label))).of_classes(card.classes)
+    result = assess(_load(options.model), table, progress=_Progress("evaluating"))
     for problem in result.problems:
         _complain(problem)
     if options.record:
         arguments = list(options.arguments)
         position = arguments.index("--record")
         del arguments[position : position + 2]
-        record(result, card, MODELS_FOLDER / card.name, options.record, [a for a in arguments if a != "--json"])
+        record(
+            result,
+            card,
+            _model_folder(options.model) / card.name,
+            options.record,
+            [a for a in arguments if a != "--json"],
+        )
     if options.json:
         _print_json(result.to_dict())
     else:
@@ -370,7 +384,7 @@ def _explain(options: argparse.Namespace) -> int:
     if options.target is not None and options.target not in card.classes:
         raise ParameterError(f"The model knows no class {options.target!r}; choose one of {', '.join(card.classes)}.")
     frame = read_image(options.image)
-    model = _load(card.name)
+    model = _load(options.model)
     from core.explain.rendering import overlay
     from core.zoo.prediction import to_unit
 
@@ -503,6 +517,13 @@ def _network_option(text: str) -> tuple[str, Any]:
         raise ParameterError(f"The option {text!r} is not NAME=VALUE, such as dense=64 or filters=[16,32].") from None
 
 
+def _file_label(text: str) -> tuple[str, str]:
+    pattern, _, label = text.partition("=")
+    if not (pattern and label):
+        raise ParameterError(f"{text!r} is not PATTERN=CLASS, such as brain_*=brain.")
+    return pattern, label
+
+
 def _grid_values(text: str) -> tuple[str, tuple[float, ...]]:
     name, _, values = text.partition("=")
     try:
@@ -568,15 +589,28 @@ class _Progress:
 
 
 def _card(name: str | None) -> Any:
-    from core.zoo import default_name, read_card
+    from core.zoo import read_card
 
-    return read_card(name or default_name())
+    return read_card(_model_name(name), _model_folder(name))
 
 
-def _load(name: str) -> Classifier:
+def _load(name: str | None) -> Classifier:
     from core.zoo import load_model
 
-    return load_model(name)
+    return load_model(_model_name(name), _model_folder(name))
+
+
+def _model_name(name: str | None) -> str:
+    from core.zoo import default_name
+
+    return Path(name).name if name else default_name()
+
+
+def _model_folder(name: str | None) -> Path:
+    """The folder of the models, or that of a model given by its path."""
+    from core.zoo.registry import MODELS_FOLDER
+
+    return Path(name).parent if name and len(Path(name).parts) > 1 else MODELS_FOLDER
 
 
 def _add(
@@ -588,7 +622,9 @@ def _add(
 
 
 def _model_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--model", metavar="NAME", help="as listed by models; the plane task's default otherwise")
+    command.add_argument(
+        "--model", metavar="NAME", help="a name listed by models, or a model folder; the plane task's default otherwise"
+    )
 
 
 def _data_option(command: argparse.ArgumentParser) -> None:

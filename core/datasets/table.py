@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,6 +89,24 @@ class Table:
         """The rows for which ``keep`` (N,) is true."""
         rows = self.frame[np.asarray(keep, dtype=bool)].reset_index(drop=True)
         return Table(rows, self.layout, self.simulated, self.problems)
+
+    def labelled(self, by_name: Mapping[str, str]) -> Table:
+        """The same rows, those whose file name matches a pattern (``brain_*``) labelled as it says.
+
+        Raises
+        ------
+        DatasetError
+            If a pattern matches no file.
+        """
+        labels = self.frame["label"].copy()
+        for pattern, label in by_name.items():
+            matching = [path.match(pattern) for path in self.paths]
+            if not any(matching):
+                raise DatasetError(
+                    f"No file is named {pattern!r}, which was to be labelled {label}; check the pattern."
+                )
+            labels[matching] = label
+        return Table(self.frame.assign(label=labels), self.layout, self.simulated, self.problems)
 
     def of_classes(self, classes: Sequence[str]) -> Table:
         """The rows whose label is one of a task's classes, whatever its case, spelled as the task does.

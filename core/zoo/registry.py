@@ -15,10 +15,18 @@ if TYPE_CHECKING:
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models"
 
 
-def list_cards(folder: Path = MODELS_FOLDER) -> list[Card]:
-    """Cards of all models, each task's default first, then by name. Needs no TensorFlow."""
+def list_cards(folder: Path = MODELS_FOLDER, *, with_weights: bool = False) -> list[Card]:
+    """Cards of all models, each task's default first, then by name. Needs no TensorFlow.
+
+    Parameters
+    ----------
+    with_weights : bool
+        Only models whose weights are there: some ship as card and figures alone and are trained by one command.
+    """
     names = sorted(path.parent.name for path in folder.glob(f"*/{CARD_NAME}"))
     cards = [Card.read(folder / name) for name in names]
+    if with_weights:
+        cards = [card for card in cards if (folder / card.name / card.weights["file"]).is_file()]
     return sorted(cards, key=lambda card: (TASKS.index(card.task), not card.default, card.name))
 
 
@@ -39,7 +47,7 @@ def read_card(name: str, folder: Path = MODELS_FOLDER) -> Card:
 
 def default_name(task: str = "plane", folder: Path = MODELS_FOLDER) -> str:
     """Name of a task's default model."""
-    for card in list_cards(folder):
+    for card in list_cards(folder, with_weights=True):
         if card.task == task:
             return card.name
     raise ModelError(f"No model for the task {task!r} is installed; train one with python -m core train.")
@@ -56,7 +64,7 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier:
     card = read_card(name, folder)
     path = folder / name / card.weights["file"]
     if not path.is_file():
-        raise ModelError(f"The weights of model {name!r} are missing; restore {path.name} or run: {card.command}")
+        raise ModelError(f"The weights of model {name!r} are not installed; restore {path.name} or run: {card.command}")
     if sha256_of(path) != card.weights["sha256"]:
         raise ModelError(
             f"The weights of model {name!r} are not those its card describes (SHA-256 differs); "

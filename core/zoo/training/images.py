@@ -10,9 +10,8 @@ import pandas as pd
 
 from core.augmentation import PRESETS as AUGMENTATIONS
 from core.corruption import CORRUPTIONS, corrupt
-from core.datasets import Table, split_by_patient
+from core.datasets import Table, read_pixels, split_by_patient
 from core.errors import DatasetError
-from core.images import read_image
 from core.parallel import in_threads
 from core.preprocessing import PreprocessingSettings, clean, finish, prepare
 from core.zoo.prediction import to_unit
@@ -81,7 +80,7 @@ def prepared(
         return _corrupted(table, classes, preprocessing, size, settings.seed)
 
     def one(path: Path) -> np.ndarray:
-        return prepare(read_image(path).pixels, preprocessing, chain=CHAINS[settings.task], size=size)
+        return prepare(read_pixels(path), preprocessing, chain=CHAINS[settings.task], size=size)
 
     targets = np.array([classes.index(label) for label in table.frame["label"]], dtype=np.int64)
     return ImageSet(np.stack(list(in_threads(one, table.paths))), targets)
@@ -99,7 +98,7 @@ def _corrupted(
     def one(item: tuple[int, Path]) -> list[np.ndarray]:
         index, path = item
         generator = np.random.default_rng([seed, index])
-        cleaned = clean(read_image(path).pixels, preprocessing)
+        cleaned = clean(read_pixels(path), preprocessing)
         frames = [cleaned.gray]
         for kind in classes[1:]:
             intensity = generator.uniform(*CORRUPTIONS[kind].training_range)

@@ -1,12 +1,13 @@
 """Patients never stand on both sides of a split, labels keep their share, HC18's test examinations stay test."""
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.datasets import Table, split_by_patient
+from core.datasets import Table, load, split_by_patient
 from core.errors import DatasetError
 
 
@@ -131,3 +132,16 @@ def test_a_side_nobody_knows_is_refused():
     frame.loc[0, "split"] = "Train"
     with pytest.raises(DatasetError, match="'Train'"):
         Table(frame, "folders", False)
+
+
+def test_files_are_labelled_by_name(tmp_path):
+    for name in ("brain_1.png", "brain_2.png", "lips.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((20, 20), len(name), np.uint8))
+    table = load(tmp_path).labelled({"brain_*": "brain"})
+    assert dict(zip((path.name for path in table.paths), table.frame["label"], strict=True)) == {
+        "brain_1.png": "brain",
+        "brain_2.png": "brain",
+        "lips.png": "",
+    }
+    with pytest.raises(DatasetError, match="femur_"):
+        table.labelled({"femur_*": "femur"})
