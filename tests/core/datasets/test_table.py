@@ -135,8 +135,8 @@ def test_a_side_nobody_knows_is_refused():
 
 
 def test_files_are_labelled_by_name(tmp_path):
-    for name in ("brain_1.png", "brain_2.png", "lips.png"):
-        cv2.imwrite(str(tmp_path / name), np.full((20, 20), len(name), np.uint8))
+    for gray, name in enumerate(("brain_1.png", "brain_2.png", "lips.png")):
+        cv2.imwrite(str(tmp_path / name), np.full((20, 20), gray, np.uint8))
     table = load(tmp_path).labelled({"brain_*": "brain"})
     assert dict(zip((path.name for path in table.paths), table.frame["label"], strict=True)) == {
         "brain_1.png": "brain",
