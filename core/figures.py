@@ -6,12 +6,13 @@ state, the current position) it comes from the Okabe-Ito palette, which all kind
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
-from core.evaluation import Share
+from core.evaluation import AccuracyKept, ReliabilityBin, Share
 from core.sweep import ImageSweep, SampleSweep
 
 BLUE = "#0072B2"
@@ -21,6 +22,7 @@ VERMILION = "#D55E00"
 SKY = "#56B4E9"
 PURPLE = "#CC79A7"
 CLASS_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
+NEUTRAL = "#888888"
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 
 
@@ -74,7 +76,7 @@ def image_sweep_figure(
         y=sweep.ssim,
         mode="lines",
         name="SSIM (sector)",
-        line={"color": "#888888", "dash": "dash"},
+        line={"color": NEUTRAL, "dash": "dash"},
         hovertemplate="SSIM: %{y:.3f} at %{x:.3g}<extra></extra>",
     )
     if sweep.flip is not None:
@@ -207,11 +209,142 @@ def confusion_figure(
     return figure
 
 
+def reliability_diagram(bins: Sequence[ReliabilityBin], *, height: int = 360) -> go.Figure:
+    """Accuracy against confidence with 95 % intervals, the diagonal of perfect calibration, and below the counts.
+
+    ``bins`` come from :func:`core.evaluation.reliability`; empty ones are left out.
+    """
+    filled = [one for one in bins if one.n]
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.78, 0.22], vertical_spacing=0.06)
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        name="calibrated",
+        line={"color": NEUTRAL, "dash": "dash"},
+        hoverinfo="skip",
+        row=1,
+        col=1,
+    )
+    figure.add_scatter(
+        x=[one.confidence for one in filled],
+        y=[one.accuracy.value for one in filled],
+        error_y=_reach([one.accuracy for one in filled]),
+        mode="lines+markers",
+        name="this model (95 % interval)",
+        line={"color": BLUE},
+        marker={"size": 8},
+        customdata=[(one.low, one.high, one.n, share_text(one.accuracy)) for one in filled],
+        hovertemplate="confidence %{customdata[0]:.2f} to %{customdata[1]:.2f}, n = %{customdata[2]}: "
+        "says %{x:.3f}, right %{customdata[3]}<extra></extra>",
+        row=1,
+        col=1,
+    )
+    figure.add_bar(
+        x=[(one.low + one.high) / 2 for one in filled],
+        y=[one.n for one in filled],
+        width=[(one.high - one.low) * 0.9 for one in filled],
+        marker_color=SKY,
+        showlegend=False,
+        hovertemplate="n = %{y}<extra></extra>",
+        row=2,
+        col=1,
+    )
+    figure.update_layout(
+        height=height,
+        margin={**MARGIN, "t": 36},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"range": [0, 1.02]},
+        xaxis2={"range": [0, 1.02], "title": "confidence (top probability)"},
+        yaxis={"range": [-0.02, 1.05], "title": "accuracy"},
+        yaxis2={"title": "images", "nticks": 3},
+    )
+    return figure
+
+
+def abstain_curve(curve: AccuracyKept, current: float | None = None, *, height: int = 300) -> go.Figure:
+    """Accuracy of the images kept with its 95 % interval against the share kept, the ``current`` share marked."""
+    figure = go.Figure()
+    low = [share.low for share in curve.accuracy]
+    _add_band(figure, curve.share, low, [share.high for share in curve.accuracy], BLUE)
+    figure.add_scatter(
+        x=curve.share,
+        y=[share.value for share in curve.accuracy],
+        mode="lines+markers",
+        name="accuracy of those kept (95 % interval)",
+        line={"color": BLUE},
+        marker={"size": 5},
+        customdata=list(zip(curve.threshold, map(share_text, curve.accuracy), strict=True)),
+        hovertemplate="%{x:.1%} kept (confidence from %{customdata[0]:.3f}): right %{customdata[1]}<extra></extra>",
+    )
+    _mark_current(figure, current)
+    # The first few images have intervals of half the range: they must not set the scale.
+    floor = min((share.low for share in curve.accuracy if share.n >= 20), default=0.0)
+    figure.update_layout(
+        height=height,
+        margin={**MARGIN, "t": 36},
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"range": [0, 1.02], "title": "share of images kept", "tickformat": ".0%"},
+        yaxis={"range": [max(0.0, floor - 0.03), 1.01], "title": "accuracy"},
+    )
+    return figure
+
+
+def spread_bars(
+    classes: Sequence[str], answers: Mapping[str, tuple[np.ndarray, np.ndarray]], *, height: int = 320
+) -> go.Figure:
+    """Probabilities of several methods side by side, each with the spread of its members as an error bar.
+
+    ``answers`` maps a method's title to its mean probabilities (K,) and their standard deviation over members (K,).
+    """
+    figure = go.Figure()
+    # Horizontal bars grow upwards within a group: the first method goes in last.
+    for (title, (mean, spread)), colour in reversed(list(zip(answers.items(), CLASS_COLOURS, strict=False))):
+        mean, spread = np.asarray(mean), np.asarray(spread)
+        figure.add_bar(
+            y=list(classes),
+            x=mean,
+            orientation="h",
+            name=title,
+            marker_color=colour,
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": np.minimum(spread, 1 - mean),
+                "arrayminus": np.minimum(spread, mean),
+                "color": NEUTRAL,
+            },
+            customdata=spread,
+            hovertemplate=f"%{{y}}, {title}: %{{x:.4f}} ± %{{customdata:.4f}}<extra></extra>",
+        )
+    figure.update_layout(
+        height=height,
+        margin={**MARGIN, "t": 36},
+        barmode="group",
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "reversed"},
+        xaxis={"range": [0, 1.02], "title": "probability"},
+        yaxis={"autorange": "reversed"},
+    )
+    return figure
+
+
 def share_text(share: Share) -> str:
     """``91.7 % (89.2 to 93.6)`` for tables."""
     if not share.n:
         return "no image"
     return f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"
+
+
+def _reach(shares: Sequence[Share]) -> dict[str, object]:
+    """Error bars of shares with their intervals."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [share.high - share.value for share in shares],
+        "arrayminus": [share.value - share.low for share in shares],
+    }
 
 
 def _mark_current(figure: go.Figure, current: float | None) -> None:
