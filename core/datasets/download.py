@@ -25,6 +25,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 
 import requests
+import urllib3
 
 from core.errors import DatasetError, ParameterError
 
@@ -205,7 +206,8 @@ def _continue(session: requests.Session, file: PublishedFile, part: Path, report
     try:
         response, passed = _open(session, file, have)
         with response, part.open("ab", buffering=0) as target:
-            for chunk in response.iter_content(CHUNK):
+            # As they come in: of a larger block that breaks off nothing would be left.
+            for chunk in iter(lambda: response.raw.read1(CHUNK), b""):
                 fresh = chunk[min(passed, len(chunk)) :]
                 passed -= len(chunk) - len(fresh)
                 _write(target, fresh[: file.size - have], file.name)
@@ -213,7 +215,7 @@ def _continue(session: requests.Session, file: PublishedFile, part: Path, report
                 report()
                 if have >= file.size:
                     return
-    except requests.RequestException as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise _Temporary(f"the connection broke off while downloading {file.name}") from error
     raise _Temporary(f"the connection ended early while downloading {file.name}")
 
@@ -223,18 +225,18 @@ def _open(session: requests.Session, file: PublishedFile, have: int) -> tuple[re
 
     A server that ignores the wish for a part, or has another part or none, sends the file from its beginning.
     """
-    waiting = (CONNECT_SECONDS, READ_SECONDS)
-    if have:
-        response = session.get(file.address, headers={"Range": f"bytes={have}-"}, stream=True, timeout=waiting)
-        part = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-        if response.status_code == 206 and part and int(part[1]) == have and part[2] in ("*", str(file.size)):
-            return response, 0
+    for wish in ({"Range": f"bytes={have}-"}, {}) if have else ({},):
+        response = session.get(file.address, headers=wish, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS))
+        if response.status_code == 206:
+            part = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+            if part and int(part[1]) == have and part[2] in ("*", str(file.size)):
+                return response, 0
+        elif response.status_code != 416:
+            break
         response.close()
-        if response.status_code not in (200, 206, 416):
-            _check_status(response, file.name)
-    response = session.get(file.address, stream=True, timeout=waiting)
     _check_status(response, file.name)
     if response.headers.get("Content-Length", str(file.size)) != str(file.size):
+        response.close()
         raise _Temporary(f"the server sends something else than {file.name}")
     return response, have
 
@@ -268,12 +270,12 @@ def _persistently(action: Callable, reached: Callable[[], int], pause: Callable[
         try:
             return action()
         except _Temporary as problem:
-            failures = failures + 1 if reached() <= furthest else 1
+            failures = failures + 1 if reached() <= furthest else 0
             furthest = max(furthest, reached())
             if failures >= TRIES:
                 sentence = f"{problem}; {advice}."
                 raise DatasetError(sentence[0].upper() + sentence[1:]) from problem
-            pause(min(max(problem.pause, FIRST_PAUSE * 2 ** (failures - 1)), LONGEST_PAUSE))
+            pause(min(max(problem.pause, FIRST_PAUSE * 2 ** max(failures - 1, 0)), LONGEST_PAUSE))
 
 
 def _write(target, data: bytes, name: str) -> None:
