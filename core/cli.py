@@ -360,7 +360,7 @@ def _print_assessment(result: Any) -> None:
     kind = "simulated" if result.simulated else "real"
     print(f"{len(result.rows)} {kind} images ({result.layout})")
     if len(result.labelled):
-        print(f"accuracy {result.accuracy}")
+        print(f"accuracy {result.accuracy}; mean recall {result.mean_recall}")
         width = max(map(len, result.classes)) + 2
         print("true \\ predicted".ljust(18) + "".join(name.rjust(width + 4) for name in result.classes))
         for name, row in zip(result.classes, result.matrix, strict=True):

@@ -106,6 +106,37 @@ def share_by_patient(
     return bootstrap_by_patient(hits, patients, seed=seed, resamples=resamples)
 
 
+def mean_recall(labels: np.ndarray, hits: np.ndarray, patients: np.ndarray, *, seed: int = 0) -> Share:
+    """Mean over the classes of the share of their images that are right, with a 95 % bootstrap interval by patient.
+
+    Classes count alike however many images they have (balanced accuracy). Patients are drawn within each class, so that
+    none of a few images is ever missing.
+
+    Parameters
+    ----------
+    labels : (N,) any hashable
+        True classes.
+    hits : (N,) bool
+        Whether the prediction was right.
+    patients : (N,) any hashable
+    """
+    labels, hits, patients = np.asarray(labels), np.asarray(hits, dtype=np.float64), np.asarray(patients)
+    if len(labels) == 0:
+        return Share(float("nan"), float("nan"), float("nan"), 0)
+    generator = np.random.default_rng(seed)
+    value, draws = 0.0, np.zeros(BOOTSTRAP_RESAMPLES)
+    classes = np.unique(labels)
+    for name in classes:
+        chosen = labels == name
+        _, index = np.unique(patients[chosen], return_inverse=True)
+        sums, counts = np.bincount(index, weights=hits[chosen]), np.bincount(index)
+        drawn = generator.integers(0, len(sums), size=(BOOTSTRAP_RESAMPLES, len(sums)))
+        draws += sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1) / len(classes)
+        value += hits[chosen].mean() / len(classes)
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return Share(float(value), float(low), float(high), len(labels))
+
+
 def confusion_matrix(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
     """Counts (K, K): row = true class, column = predicted class.
 

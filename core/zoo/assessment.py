@@ -16,7 +16,7 @@ import pandas as pd
 
 from core.datasets import Table, read_pixels
 from core.errors import DatasetError, ImageError, ModelError
-from core.evaluation import ClassMeasures, Share, class_measures, confusion_matrix, share_by_patient
+from core.evaluation import ClassMeasures, Share, class_measures, confusion_matrix, mean_recall, share_by_patient
 from core.zoo.cards import Card, Metric
 from core.zoo.prediction import Classifier
 from core.zoo.registry import MODELS_FOLDER
@@ -65,6 +65,12 @@ class Assessment:
         return share_by_patient(self.labelled["label"] == self.labelled["predicted"], self.labelled["patient"])
 
     @property
+    def mean_recall(self) -> Share:
+        """Mean over the classes that occur of the share of their images that are right."""
+        rows = self.labelled
+        return mean_recall(rows["label"], rows["label"] == rows["predicted"], rows["patient"])
+
+    @property
     def unlike_training(self) -> Share:
         return share_by_patient(self.rows["unlike_training"], self.rows["patient"])
 
@@ -93,6 +99,7 @@ class Assessment:
             "accuracy": accuracy.value if labelled else None,
             "ci_low": accuracy.low if labelled else None,
             "ci_high": accuracy.high if labelled else None,
+            "mean_recall": _share(self.mean_recall),
             "per_class": {m.name: _measures(m) for m in class_measures(self.matrix, self.classes)}
             if labelled
             else None,
@@ -232,6 +239,7 @@ def _figures(assessment: Assessment) -> list[tuple[str, Share]]:
     figures = []
     if len(assessment.labelled) and not single_class:
         figures.append(("accuracy", assessment.accuracy))
+        figures.append(("mean recall", assessment.mean_recall))
     else:
         figures += [(f"share called {name}", assessment.share_called(name)) for name in assessment.classes]
         figures += [

@@ -114,3 +114,14 @@ def test_entropy_of_known_cases():
     rows = np.array([[1, 0, 0], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]])
     assert evaluation.entropy(rows) == pytest.approx([0, 1, np.log2(3)])
     assert not np.signbit(evaluation.entropy(rows)[0])
+
+
+def test_mean_recall_is_scikit_learns_balanced_accuracy():
+    generator = np.random.default_rng(3)
+    true = generator.choice(4, 300, p=[0.7, 0.1, 0.1, 0.1])
+    predicted = np.where(generator.random(300) < 0.7, true, generator.integers(0, 4, 300))
+    share = evaluation.mean_recall(true, true == predicted, np.arange(300) // 2)
+    assert share.value == pytest.approx(metrics.balanced_accuracy_score(true, predicted))
+    assert share.low < share.value < share.high
+    assert share.n == 300
+    assert np.isnan(evaluation.mean_recall(np.zeros(0), np.zeros(0), np.zeros(0)).value)
