@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.augmentation import PRESETS, Augmentation
+from core.augmentation import FLIPS, PRESETS, RANGES, Augmentation, Variation, contact_sheet, drawn_text
 from core.errors import ParameterError
 
 
@@ -122,3 +122,75 @@ def test_upside_down_images_come_half_of_the_time():
 def test_impossible_degradations_are_refused(bad):
     with pytest.raises(ParameterError):
         Augmentation(**bad)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_numbers_told_stay_within_the_settings_and_name_them_all(image, name):
+    settings = PRESETS[name]
+    for one in settings.variations(image, seed=3, count=20):
+        assert set(one.drawn) == set(settings.to_dict())
+        for field, largest in settings.to_dict().items():
+            value = one.drawn[field]
+            if field in ("gain", "gamma", "zoom"):
+                assert 1 / largest <= value <= largest
+            else:
+                assert abs(value) <= largest
+
+
+def test_telling_the_numbers_draws_the_same_picture_and_no_number_more(image):
+    for settings in PRESETS.values():
+        one, other = np.random.default_rng(8), np.random.default_rng(8)
+        assert np.array_equal(settings.draw(image, one), settings.vary(image, other).image)
+        assert one.random() == other.random()
+
+
+def test_the_numbers_told_describe_the_picture():
+    """scikit-image, told the same turn, mirror and zoom, makes the same picture."""
+    from skimage.transform import AffineTransform, warp
+
+    picture = np.zeros((101, 101), np.uint8)
+    cv2.ellipse(picture, (58, 44), (28, 12), 30, 0, 360, 220, -1)
+    picture = cv2.GaussianBlur(picture, (0, 0), 2)
+    settings = Augmentation(20, 0.1, 0.08, 0, True, zoom=1.2, vertical_flip=True)
+    for one in settings.variations(picture, seed=1, count=6):
+        drawn = one.drawn
+        angle = np.deg2rad(drawn["rotation"])
+        flips = np.diag([-1.0 if drawn[name] else 1.0 for name in ("horizontal_flip", "vertical_flip")])
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        linear = drawn["zoom"] * turn @ flips
+        offset = np.array([50, 50]) - linear @ [50, 50]
+        offset += np.array([drawn["horizontal_shift"], drawn["vertical_shift"]]) * 101
+        matrix = np.vstack([np.column_stack([linear, offset]), [0, 0, 1]])
+        expected = warp(picture, AffineTransform(matrix).inverse, order=1, mode="edge", preserve_range=True)
+        assert np.abs(one.image - expected).max() < 6
+
+
+def test_variations_depend_on_seed_and_position_alone(image):
+    settings = PRESETS["default"]
+    three, five = settings.variations(image, seed=1, count=3), settings.variations(image, seed=1, count=5)
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(three, five[:3], strict=True))
+    assert not np.array_equal(five[0].image, five[1].image)
+
+
+def test_what_was_drawn_in_words(image):
+    assert drawn_text(PRESETS["none"].variations(image, 0, 1)[0]) == "unchanged"
+    drawn = PRESETS["none"].variations(image, 0, 1)[0].drawn
+    changes = {"rotation": -3.14, "horizontal_shift": 0.04, "horizontal_flip": True, "gain": 1.25, "boxes": 2}
+    told = drawn_text(Variation(image, drawn | changes))
+    assert told == "rotation -3.1°, horizontal shift +4.0 %, mirrored, gain × 1.25, boxes 2"
+
+
+def test_ranges_hold_every_preset():
+    assert set(RANGES) | set(FLIPS) == set(Augmentation().to_dict())
+    for preset in PRESETS.values():
+        for name, (low, high, _, _) in RANGES.items():
+            assert low <= getattr(preset, name) <= high
+
+
+def test_contact_sheet_places_images_in_order():
+    images = [np.full((10, 10), 20 * number, np.uint8) for number in range(5)]
+    sheet = contact_sheet(images, columns=3)
+    assert sheet.shape == (2 * 14 + 4, 3 * 14 + 4)
+    assert [sheet[4 + 5, 4 + 14 * column + 5] for column in range(3)] == [0, 20, 40]
+    assert sheet[4 + 14 + 5, 4 + 14 + 5] == 80
+    assert sheet[-6, -6] == 255
