@@ -365,7 +365,9 @@ def _best_pose(phantom: Phantom, anatomy: np.ndarray, frame: RealFrame, draw: Dr
     """A frame shown at random, and the best of several random places of the phantom in it."""
     name = f"adaptation.frame_{number}"
     mirrored = draw.chance(f"{name}_mirrored", 0.5)
-    turn, zoom = draw.normal(f"{name}_turn", 0, 4, -9, 9), draw.log_uniform(f"{name}_zoom", 0.9, 1.35)
+    # Boxes blackened out of a frame's corners are upright, so most frames stay so.
+    turn = draw.normal(f"{name}_turn", 0, 5, -9, 9) if draw.chance(f"{name}_turned", 0.35) else 0.0
+    zoom = draw.log_uniform(f"{name}_zoom", 0.9, 1.35)
     real = shown(frame, shown_matrix(frame, mirrored, turn, zoom))
     share = np.pi / 4 * np.prod(real.head[1])
     (x, y), extent = _extent(anatomy)

@@ -66,9 +66,8 @@ def shown_frame(bank, adapted):
     name = adapted.parameters["adaptation.real"]
     frame = next(bank.frame(k) for k in range(len(bank)) if bank.paths[k].name == name)
     prefix = adapted.parameters["adaptation.shown"]
-    matrix = adaptation.shown_matrix(
-        frame, *(adapted.parameters[f"{prefix}_{part}"] for part in ("mirrored", "turn", "zoom"))
-    )
+    mirrored, turn, zoom = (adapted.parameters.get(f"{prefix}_{part}", 0.0) for part in ("mirrored", "turn", "zoom"))
+    matrix = adaptation.shown_matrix(frame, mirrored, turn, zoom)
     return adaptation.shown(frame, matrix)
 
 
