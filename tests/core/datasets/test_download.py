@@ -185,6 +185,32 @@ def test_everything_arrives_and_is_read_as_the_data_set(fetch, zenodo):
         assert own[-1] == 1
 
 
+@pytest.fixture
+def fetal_planes(zenodo):
+    """The server holds FETAL_PLANES_DB with two images, as its archive is packed."""
+    rows = ["Patient00001_Plane3_1_of_1;1;Fetal brain;Other;Op. 1;Aloka;1 ", "Patient00002_Plane5_1_of_1;2;Other;;;;0 "]
+    table = "Image_name;Patient_num;Plane;Brain_plane;Operator;US_Machine;Train \n" + "\n".join(rows)
+    images = {f"Images/{row.split(';')[0]}.png": picture(seed) for seed, row in enumerate(rows)}
+    zenodo.files = {"FETAL_PLANES_ZENODO.zip": zipped({"FETAL_PLANES_DB_data.csv": table, **images})}
+    return zenodo
+
+
+def test_fetal_planes_arrives_as_the_data_set_too(fetal_planes, tmp_path):
+    table = load(download("fetal-planes", tmp_path, server=fetal_planes.address))
+    assert table.layout == "fetal-planes"
+    assert table.problems == ()
+    assert table.frame["split"].tolist() == ["train", "test"]
+
+
+def test_the_list_comes_last_so_that_a_half_moved_folder_is_not_taken_for_the_data_set(fetal_planes, tmp_path):
+    (tmp_path / "Images" / "Patient00002_Plane5_1_of_1.png").mkdir(parents=True)
+    with pytest.raises(OSError, match="Patient00002"):
+        download("fetal-planes", tmp_path, server=fetal_planes.address)
+    assert not (tmp_path / "FETAL_PLANES_DB_data.csv").exists()
+    (tmp_path / "Images" / "Patient00002_Plane5_1_of_1.png").rmdir()
+    assert len(load(download("fetal-planes", tmp_path, server=fetal_planes.address))) == 2
+
+
 def test_a_second_call_downloads_nothing(fetch, zenodo):
     fetch()
     zenodo.requests.clear()
@@ -234,9 +260,13 @@ def test_after_a_cut_only_the_rest_is_asked_for(fetch, zenodo):
 
 @pytest.mark.parametrize(("fault", "more"), [("no range", []), ("other part", [""]), ("416", [""])])
 def test_a_server_without_parts_is_asked_for_the_whole_once_and_nothing_is_damaged(fetch, zenodo, fault, more):
+    shares = []
     zenodo.faults = ["cut", fault]
-    assert_complete(fetch())
+    assert_complete(fetch(progress=lambda what, share: shares.append(share) if ARCHIVE in what else None))
     assert zenodo.asked(ARCHIVE) == ["", f"bytes={len(zenodo.files[ARCHIVE]) // 3}-", *more]
+    downloading = shares[: shares.index(1) + 1]
+    assert downloading == sorted(downloading)
+    assert shares.count(1) == 2, "downloaded once and unpacked once"
 
 
 def test_a_line_that_always_breaks_ends_in_a_whole_file_as_long_as_something_arrives(fetch, zenodo):
@@ -251,7 +281,7 @@ def test_a_line_that_goes_silent_is_taken_up_again(fetch, zenodo, monkeypatch):
     monkeypatch.setattr("core.datasets.download.READ_SECONDS", 0.3)
     zenodo.faults = ["stall"]
     assert_complete(fetch())
-    assert len(zenodo.asked(ARCHIVE)) == 2
+    assert zenodo.asked(ARCHIVE) == ["", f"bytes={len(zenodo.files[ARCHIVE]) // 3}-"]
 
 
 def test_pauses_grow_and_heed_the_server(fetch, zenodo):
