@@ -1,13 +1,15 @@
 import csv
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
+from core.cli import main
 from core.datasets import load
 from core.errors import DatasetError, ParameterError
-from core.phantom import LABELS, RealBank, adapt, generate, write_folder
+from core.phantom import LABELS, RealBank, adapt, adaptation, generate, write_folder
 from core.phantom.adaptation import REAL, anatomy_mask, match_gray, match_texture, texture_spectrum
 from core.phantom.folder import OLD_COLUMNS, read_manifest
 
@@ -61,8 +63,6 @@ def among_real(phantom, bank):
 
 def shown_frame(bank, adapted):
     """The real frame as an adapted phantom shows it: mirrored, turned and zoomed."""
-    from core.phantom import adaptation
-
     name = adapted.parameters["adaptation.real"]
     frame = next(bank.frame(k) for k in range(len(bank)) if bank.paths[k].name == name)
     prefix = adapted.parameters["adaptation.shown"]
@@ -135,8 +135,6 @@ def test_brightness_does_not_jump_at_the_seam(phantom, bank):
     """Of tissue that is as even in the phantom as in the real frame."""
     around = np.isin(phantom.labels, [LABELS["maternal tissue"], LABELS["amniotic fluid"], LABELS["uterine wall"]])
     even = np.where(around, 30 * speckle(np.random.default_rng(1), phantom.image.shape, 2.0), phantom.image)
-    from dataclasses import replace
-
     even = replace(phantom, image=np.where(phantom.sector, np.clip(even, 2, 255), 0).astype(np.uint8))
     adapted = adapt(even, bank, 3, "surroundings")
     own = adapted.labels != LABELS[REAL]
@@ -230,3 +228,12 @@ def test_manifests_without_the_new_columns_are_still_read(tmp_path):
     write_folder(tmp_path, "NT", 1, 0, size=80)
     with (tmp_path / "manifest.csv").open(newline="", encoding="utf-8") as stream:
         assert [row["adaptation"] for row in csv.DictReader(stream)] == ["", ""]
+
+
+def test_the_command_line_adapts(tmp_path, real_folder, capsys):
+    given = ["phantom", "--plane", "bpd", "--n", "1", "--real", str(real_folder), "--out", str(tmp_path / "out")]
+    assert main([*given, "--native", "--real-share", "1"]) == 0
+    row = read_manifest(tmp_path / "out")["bpd_000000.png"]
+    assert (row["adaptation"], row["real_file"] in NAMES[:3]) == ("surroundings", True)
+    assert main([*given, "--overwrite"]) == 2
+    assert "shape of a scanner's crop" in capsys.readouterr().err
