@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -29,11 +29,14 @@ from core.zoo import Card, Classifier, Prediction, list_cards, load_model
 from core.zoo.assessment import read_evaluation
 from core.zoo.prediction import to_unit
 from core.zoo.runtime import tensorflow
+from core.zoo.uncertainty import ThresholdCheck, Uncertainty, UncertaintyMethod, check_threshold
 
 Result = TypeVar("Result")
 RESULT_ENTRIES = 256
 PICTURE_ENTRIES = 24
 SHARED_ENTRIES = 64
+LOADED_MODELS = 8
+"""Each task's default and an ensemble: fewer, and models waiting for each other would push each other out."""
 
 
 class Store:
@@ -171,6 +174,53 @@ def prediction(model: Classifier, sha256: str, image: np.ndarray, distortion: Di
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A method's uncertainty of one image and the seconds it took when it was computed."""
+
+    result: Uncertainty
+    seconds: float
+
+
+def uncertainty(
+    model: Classifier,
+    sha256: str,
+    pixels: np.ndarray,
+    method: UncertaintyMethod,
+    partners: Sequence[Classifier] = (),
+    progress: Progress = no_progress,
+) -> Estimate:
+    """What a method says of one frame; ``partners`` are asked by an ensemble alone."""
+
+    def compute() -> Estimate:
+        image = prepared(sha256, pixels, model.card)[None]
+        others = [(other, prepared(sha256, pixels, other.card)[None]) for other in partners]
+        started = time.perf_counter()
+        result = method.estimate(model, image, partners=others, progress=progress)
+        return Estimate(result, time.perf_counter() - started)
+
+    key = _uncertainty_key(model.card, sha256, method, [other.card for other in partners])
+    return result_store().get(key, compute)
+
+
+def has_uncertainty(card: Card, sha256: str, method: UncertaintyMethod, partners: Sequence[Card] = ()) -> bool:
+    """True if :func:`uncertainty` would answer at once."""
+    return _uncertainty_key(card, sha256, method, partners) in result_store()
+
+
+def _uncertainty_key(
+    card: Card, sha256: str, method: UncertaintyMethod, partners: Sequence[Card]
+) -> tuple[Hashable, ...]:
+    asked = tuple(other.weights["sha256"] for other in partners)
+    return ("uncertainty", card.weights["sha256"], sha256, method.name, asked)
+
+
+@st.cache_data(ttl="1m", max_entries=SHARED_ENTRIES, show_spinner=False)
+def threshold_checks(card: Card, threshold: float) -> list[ThresholdCheck]:
+    """What sending away all below ``threshold`` did on the images the model was evaluated on."""
+    return check_threshold(evaluation_rows(card), card.classes, threshold)
+
+
+@dataclass(frozen=True)
 class Explanation:
     """A map (S, S) float32 and the seconds it took when it was computed."""
 
@@ -241,11 +291,11 @@ def has_sample_sweep(card: Card, kind: str) -> bool:
 
 @st.cache_data(ttl="10s", max_entries=1, show_spinner=False)
 def cards() -> list[Card]:
-    """Cards of all models; read again after ten seconds, so that a newly trained model appears."""
-    return list_cards()
+    """Cards of all models that can predict; read again after ten seconds, so that a newly trained model appears."""
+    return list_cards(with_weights=True)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=LOADED_MODELS, show_spinner=False)
 def _loading(name: str, weights_sha256: str) -> Future[Classifier]:
     executor = ThreadPoolExecutor(1, thread_name_prefix=f"load-{name}")
     future = executor.submit(_load_and_warm, name)

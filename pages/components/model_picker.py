@@ -12,20 +12,23 @@ from pages.components.link import linked, one_of
 from pages.components.state import MODEL
 from pages.components.timer import call_every
 
+CLASSIFICATION = ("plane", "anatomy")
 POLL_SECONDS = 1.0
 
 
-def pick_model(task: str = "plane") -> Card:
-    """Show the picker of a task's models and the button to the card.
+def pick_model(tasks: tuple[str, ...] = CLASSIFICATION) -> Card:
+    """Show the picker of the models of some tasks and the button to the card.
 
     Raises
     ------
     ModelError
-        If no model of the task is installed.
+        If no model of these tasks is installed.
     """
-    cards = {card.name: card for card in cache.cards() if card.task == task}
+    cards = {card.name: card for card in cache.cards() if card.task in tasks}
     if not cards:
-        raise ModelError(f"No model for the task {task} is installed; train one with python -m core train --help.")
+        raise ModelError(
+            f"No model for the task {' or '.join(tasks)} is installed; train one with python -m core train --help."
+        )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = linked(
             st.selectbox,
@@ -54,6 +57,15 @@ def model_when_ready(card: Card) -> Classifier | None:
     )
     call_every(POLL_SECONDS, _rerun_when_loaded, card)
     return None
+
+
+def models_when_ready(cards: list[Card]) -> list[Classifier] | None:
+    """Several loaded models, or None while one of them loads; the page then reruns as each is there."""
+    futures = {card.name: cache.start_loading(card) for card in cards}
+    waiting = [card for card in cards if not futures[card.name].done()]
+    for card in waiting:
+        call_every(POLL_SECONDS, _rerun_when_loaded, card)
+    return None if waiting else [future.result() for future in futures.values()]
 
 
 def _rerun_when_loaded(card: Card) -> None:
