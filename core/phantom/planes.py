@@ -14,6 +14,7 @@ import numpy as np
 from core.errors import ParameterError
 from core.phantom.anatomy import Anatomy, declare_structures
 from core.phantom.axial_head import axial_head
+from core.phantom.axial_trunk import OCCASIONAL, axial_abdomen, axial_thorax
 from core.phantom.sagittal import sagittal_fetus
 from core.phantom.scene import View
 from core.phantom.settings import Draw, declare_ranges
@@ -97,3 +98,36 @@ class NT(Plane):
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
         return sagittal_fetus(draw, draw.uniform("fetus.crl", 45, 84), "head")
+
+
+declare_structures(OCCASIONAL)
+
+
+class Abdomen(Plane):
+    """Axial section of the upper abdomen: stomach, umbilical vein, liver, spine and ribs."""
+
+    name = "abdomen"
+    structures = (
+        "skin", "body wall", "liver", "stomach", "umbilical vein", "aorta", "inferior vena cava", "ribs", "spine",
+        "amniotic fluid", "uterine wall",
+    )  # fmt: skip
+    view = View(fill=(0.45, 1.30), turn=40.0, any_turn=0.9, seen=(0.62, 1.0))
+
+    def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
+        weeks = draw.normal("trunk.weeks", 25, 7, 14, 40)
+        return axial_abdomen(draw, (25 + 3.4 * (weeks - 14)) * draw.uniform("trunk.growth", 0.9, 1.1))
+
+
+class Thorax(Plane):
+    """Axial section of the chest: four chambers, outflow tracts or three vessels, lungs, ribs and spine."""
+
+    name = "thorax"
+    structures = (
+        "skin", "body wall", "lungs", "heart", "heart chambers", "septum", "aorta", "ribs", "spine", "amniotic fluid",
+        "uterine wall",
+    )  # fmt: skip
+    view = View(fill=(0.50, 1.45), turn=40.0, any_turn=0.9, seen=(0.50, 1.0))
+
+    def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
+        weeks = draw.normal("trunk.weeks", 25, 7, 14, 40)
+        return axial_thorax(draw, (23 + 3.0 * (weeks - 14)) * draw.uniform("trunk.growth", 0.9, 1.1))

@@ -1,0 +1,691 @@
+"""The fetal trunk in axial section, second trimester to birth: what the abdomen and thorax planes show.
+
+Trunk coordinates: millimetres, origin in the middle, y towards the spine (anterior is negative), x towards the fetus's
+right. Places inside are given in shares of the half axes of the inner wall. Sources: reference §10 (abdomen: stomach,
+umbilical vein and portal sinus, spine; thorax: four chambers, crux, descending aorta); ISUOG practice guidelines on
+the second-trimester scan, on fetal biometry and on the screening examination of the fetal heart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.phantom import curves
+from core.phantom.anatomy import Anatomy, Reflector, Shape, Tissue
+from core.phantom.settings import Draw, declare_ranges
+
+OCCASIONAL = ("spleen", "bowel", "gallbladder", "kidney", "thymus", "vertebral canal")
+"""Structures that many a picture lacks, beyond those that the planes name; planes.py gives them label values."""
+
+declare_ranges(
+    {
+        "trunk.flatness": {"train": (0.84, 1.08), "unseen": (0.74, 0.83)},
+        "trunk.wall": {"train": (0.040, 0.105), "unseen": (0.108, 0.130)},
+        "trunk.rib_spacing": {"train": (0.30, 0.62), "unseen": (0.22, 0.29)},
+        "thorax.atrial_share": {"train": (0.34, 0.48), "unseen": (0.26, 0.33)},
+        "abdomen.vein_width": {"train": (0.035, 0.085), "unseen": (0.087, 0.105)},
+    }
+)
+
+Items = list[Shape | Reflector]
+
+
+class _Trunk:
+    """Measures that every part of one section shares."""
+
+    def __init__(self, draw: Draw, width: float) -> None:
+        self.draw = draw
+        self.width = width
+        half = width / 2
+        phase = np.linspace(0, 2 * np.pi, 140, endpoint=False)
+        egg, square = draw.uniform("trunk.egg", -0.08, 0.08), draw.uniform("trunk.squareness", -0.04, 0.06)
+        x = half * np.cos(phase) * (1 + egg * np.sin(phase)) * (1 + square * np.sin(2 * phase) ** 2)
+        y = half * draw.setting("trunk.flatness") * np.sin(phase)
+        y -= draw.uniform("trunk.back_dent", -0.02, 0.06) * half * np.exp(-(((phase - np.pi / 2) / 0.22) ** 2))
+        amount = draw.uniform("trunk.lumpiness", 0.004, 0.026)
+        self.contour = curves.lumpy(np.stack([x, y], axis=1), draw.normals("trunk.lumps", 14), amount)
+        self.wall = width * draw.setting("trunk.wall")
+        uneven = np.interp(phase, np.linspace(0, 2 * np.pi, 9), draw.normals("trunk.wall_uneven", 9, 0.18))
+        self.uneven = np.exp(uneven * np.hanning(len(phase)) ** 0.3)
+        self.inner = curves.offset(self.contour, -self.wall * self.uneven)
+        self.middle = self.inner.mean(axis=0)
+        self.half_axes = np.ptp(self.inner, axis=0) / 2
+        self._angles = np.arctan2(*(self.contour - self.middle).T)
+        self._order = np.argsort(self._angles)
+
+    def at(self, points) -> np.ndarray:
+        """Points in shares of the inner half axes, to millimetres."""
+        return np.asarray(points, float) * self.half_axes + self.middle
+
+    def ring(self, angles: np.ndarray, depth) -> np.ndarray:
+        """Points in the wall: `angles` from the spine, positive to the right; `depth` in mm under the skin."""
+        reach = np.hypot(*(self.contour - self.middle)[self._order].T)
+        radius = np.interp(angles, self._angles[self._order], reach, period=2 * np.pi) - depth
+        return self.middle + radius[:, None] * np.stack([np.sin(angles), np.cos(angles)], axis=1)
+
+    def blob(self, name: str, centre, radii, amount: float = 0.08, angle: float = 0.0, count: int = 56) -> np.ndarray:
+        """A lumpy ellipse in shares of the inner half axes, pulled inside the inner wall."""
+        outline = curves.ellipse(centre, radii, angle, count)
+        outline = self.at(curves.lumpy(outline, self.draw.normals(f"{name}_lumps", 10), amount))
+        return curves.within(outline, self.inner, 0.01 * self.width)
+
+    def clear(self, name: str) -> float:
+        """How well a structure shows, from hardly (0.1) to fully (1)."""
+        return self.draw.uniform(f"{name}_clear", 0.1, 1.0) ** 0.6
+
+
+def _enclosure(trunk: _Trunk, inside: str, tissue: Tissue) -> Items:
+    """Skin, fat, muscle, and what fills the inside."""
+    draw, wall = trunk.draw, trunk.wall
+    fat = draw.uniform("trunk.fat_share", 0.15, 0.65)
+    muscle = curves.offset(trunk.contour, -fat * wall * trunk.uneven)
+    waves = draw.normals("trunk.skin_waves", 16, 0.45)
+    gain = np.exp(np.interp(np.linspace(0, 1, 90), np.linspace(0, 1, 16), waves))
+    lining = np.exp(
+        np.interp(np.linspace(0, 1, 90), np.linspace(0, 1, 16), draw.normals("trunk.lining_waves", 16, 0.7))
+    )
+    return [
+        Shape("skin", trunk.contour, Tissue(draw.uniform("trunk.fat_echo", -11, 3), 0.02, 2.2, 0.5), 0.1 * wall),
+        Reflector(
+            trunk.contour, draw.uniform("trunk.skin_strength", -6, 13), True, draw.uniform("trunk.skin_exponent", 2, 6),
+            draw.uniform("trunk.skin_floor", 0.03, 0.2), 3.0, gain,
+        ),
+        Shape("body wall", muscle, Tissue(draw.uniform("trunk.muscle_echo", -20, -5), 0.03, 2.0), 0.12 * wall),
+        Shape(inside, trunk.inner, tissue, draw.uniform("trunk.inner_softness", 0.08, 0.35) * wall),
+        Reflector(
+            trunk.inner, draw.uniform("trunk.lining_strength", -8, 14), True, draw.uniform("trunk.lining_exponent", 2, 6),
+            draw.uniform("trunk.lining_floor", 0.02, 0.15), 4.0, lining, 0.3 * wall * draw.uniform("trunk.lining_thick", 0, 1),
+        ),
+    ]  # fmt: skip
+
+
+def _ribs(trunk: _Trunk, long_share: float) -> Items:
+    """Arcs of bone in the wall, alike on both sides, with shadows; a long one is a rib that the section follows."""
+    draw = trunk.draw
+    clear = trunk.clear("trunk.ribs")
+    spacing = draw.setting("trunk.rib_spacing")
+    long = draw.chance("trunk.long_ribs", long_share)
+    count = draw.integer("trunk.ribs_a_side", 1, 2) if long else draw.integer("trunk.ribs_a_side", 1, 5)
+    thickness = trunk.width * draw.uniform("trunk.rib_thickness", 0.014, 0.034)
+    loss = draw.uniform("trunk.rib_loss", 1.0, 8.0) * clear / thickness
+    echo, strength = draw.uniform("trunk.rib_echo", -8, 4), draw.uniform("trunk.rib_strength", 4, 23) - 8 * (1 - clear)
+    first = draw.uniform("trunk.rib_first", 0.30, 0.75)
+    items: Items = []
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        jitter = draw.uniforms(f"trunk.{side}_rib_jitter", 3 * count, -1, 1).reshape(-1, 3)
+        missing = draw.uniforms(f"trunk.{side}_rib_missing", count, 0, 1)
+        place = first
+        for k, (aside, length, slant) in enumerate(jitter):
+            span = (0.95 + 0.45 * length) if long else spacing * (0.52 + 0.25 * length)
+            start = place + 0.12 * spacing * aside
+            place += span + spacing * (0.55 if long else 0.45)
+            if start + span > 2.9 or missing[k] < 0.12:
+                continue
+            share = np.linspace(0, 1, 20)
+            depth = trunk.wall * (0.62 + 0.22 * slant * (share - 0.5) * (1.6 if long else 0.5))
+            line = trunk.ring(sign * (start + span * share), depth)
+            taper = thickness * np.sin(np.pi * np.clip(0.08 + 0.84 * share, 0, 1)) ** 0.5
+            items.append(Shape("ribs", curves.strip(line, taper), Tissue(echo, loss, 2.0), 0.2 * thickness))
+            items.append(
+                Reflector(line, strength, exponent=3, floor=0.12, roughness=4, gain=taper / thickness,
+                          thickness=0.7 * thickness)
+            )  # fmt: skip
+    return items
+
+
+def _spine(trunk: _Trunk) -> Items:
+    """Three ossification centres about the dark canal, or one cluster, between muscles; they cast a shadow."""
+    draw, width = trunk.draw, trunk.width
+    clear = trunk.clear("trunk.spine")
+    place = trunk.ring(np.zeros(1), trunk.wall + width * draw.uniform("trunk.spine_depth", 0.015, 0.065))[0]
+    place = place + (draw.uniform("trunk.spine_aside", -0.03, 0.03) * width, 0.0)
+    size = width * draw.uniform("trunk.spine_size", 0.034, 0.062)
+    loss = draw.uniform("trunk.bone_loss", 7, 26) / (2 * size)
+    bone = Tissue(draw.uniform("trunk.bone_echo", -2, 11) - 5 * (1 - clear), loss, 3.0)
+    strength = draw.uniform("trunk.bone_strength", 6, 24) - 6 * (1 - clear)
+    muscle = curves.ellipse(place + (0, 0.6 * size), (4.2 * size, 2.4 * size))
+    muscle = curves.within(muscle, trunk.contour, 0.35 * trunk.wall)
+    echo = draw.uniform("trunk.back_echo", -16, -4)
+    turn = draw.uniform("trunk.spine_turn", -0.25, 0.25)
+    spread = draw.uniform("trunk.spine_spread", 1.2, 2.1)
+    cluster = draw.chance("trunk.spine_cluster", 0.25)
+    centres = {
+        "body": ((0.0, -1.25), (1.25, 0.95), 0.0),
+        "left": ((-spread, 0.9), (1.15, 0.5), 0.75),
+        "right": ((spread, 0.9), (1.15, 0.5), -0.75),
+    }
+    items: Items = [Shape("body wall", muscle, Tissue(echo, 0.03, 2.0), 0.6 * size)]
+    canal = curves.ellipse(place + (0, 0.35 * size), (0.95 * size, 0.8 * size), count=30)
+    if cluster:
+        mass = curves.lumpy(
+            curves.ellipse(place, (2.0 * size, 1.5 * size)), draw.normals("trunk.cluster_lumps", 12), 0.1
+        )
+        items.append(Shape("spine", mass, bone, 0.3 * size))
+        items.append(Reflector(mass, strength, True, 2.5, 0.25, 5.0))
+    else:
+        items.append(Shape("vertebral canal", canal, Tissue(echo - draw.uniform("trunk.canal", 2, 12)), 0.2 * size))
+    for name, (offset, radii, angle) in centres.items():
+        if cluster and name == "body":
+            continue
+        grow = draw.uniform(f"trunk.{name}_grow", 0.7, 1.3)
+        spot = place + curves.rotate(np.array([offset]) * size, turn)[0]
+        part = curves.ellipse(spot, (radii[0] * size * grow, radii[1] * size * grow), angle + turn, 32)
+        part = curves.within(
+            curves.lumpy(part, draw.normals(f"trunk.{name}_lumps", 8), 0.1), trunk.contour, 0.01 * width
+        )
+        items.append(Shape("spine", part, bone, 0.2 * size))
+        level = strength + draw.uniform(f"trunk.{name}_level", -6, 2)
+        items.append(Reflector(part, level, True, 2.5, 0.22, 5.0, None, 0.4 * size))
+    return items
+
+
+def _round_vessel(trunk: _Trunk, name: str, label: str, centre, radius: float, base: float) -> Items:
+    """A vessel cut across: dark, with a wall that shines where the beam meets it."""
+    draw = trunk.draw
+    clear = trunk.clear(f"{name}")
+    flat = draw.uniform(f"{name}_flat", 0.75, 1.0)
+    outline = curves.ellipse(trunk.at([centre])[0], (radius, flat * radius), draw.uniform(f"{name}_turn", 0, 3.1), 32)
+    echo = base - draw.uniform(f"{name}_dark", 10, 30) * clear
+    wall = draw.uniform(f"{name}_wall", -8, 7) - 8 * (1 - clear)
+    return [
+        Shape(label, outline, Tissue(echo, -0.05, 1.0), 0.15 * radius),
+        Reflector(outline, wall, True, 4, 0.12, 3.0),
+    ]
+
+
+def _tube(label: str, path: np.ndarray, widths, echo: float, wall: float, soft: float = 0.12) -> Items:
+    """A vessel cut lengthwise: dark, with two bright walls."""
+    along = np.interp(np.linspace(0, 1, len(path)), np.linspace(0, 1, len(widths)), widths)
+    across = curves.normals(path, closed=False) * along[:, None] / 2
+    items: Items = [Shape(label, curves.limb(path, widths), Tissue(echo, -0.05, 1.0), soft * float(np.mean(widths)))]
+    return items + [Reflector(path + sign * across, wall, exponent=4, floor=0.12, roughness=3.5) for sign in (-1, 1)]
+
+
+def _flecks(trunk: _Trunk, name: str, most: int, low: float, high: float) -> Items:
+    """Short bright lines anywhere inside: vessels' walls and interfaces that no section is free of."""
+    draw = trunk.draw
+    count = draw.integer(f"{name}_count", 0, most)
+    places = draw.uniforms(f"{name}_places", 2 * count, -0.68, 0.68).reshape(-1, 2)
+    lengths = draw.uniforms(f"{name}_lengths", count, 0.03, 0.20)
+    turns = draw.uniforms(f"{name}_turns", count, -np.pi, np.pi)
+    bends = draw.normals(f"{name}_bends", count, 0.2)
+    levels = draw.uniforms(f"{name}_levels", count, low, high)
+    items: Items = []
+    for place, length, turn, bend, level in zip(places, lengths, turns, bends, levels, strict=True):
+        line = curves.open_spline([[-length / 2, 0], [0, bend * length], [length / 2, 0]], 4)
+        items.append(Reflector(trunk.at(curves.rotate(line, turn) + place), level, exponent=3, floor=0.2, roughness=4))
+    return items
+
+
+def _lumps(trunk: _Trunk, name: str, label: str, most: int, base: float, spread: float) -> Items:
+    """Soft lighter and darker regions."""
+    draw = trunk.draw
+    count = draw.integer(f"{name}_count", 0, most)
+    places = draw.uniforms(f"{name}_places", 2 * count, -0.65, 0.65).reshape(-1, 2)
+    sizes = draw.uniforms(f"{name}_sizes", 2 * count, 0.05, 0.26).reshape(-1, 2)
+    levels = draw.uniforms(f"{name}_levels", count, -spread, spread)
+    items: Items = []
+    for k, (place, size, level) in enumerate(zip(places, sizes, levels, strict=True)):
+        outline = trunk.blob(f"{name}_{k}", place, size, 0.15, count=30)
+        items.append(Shape(label, outline, Tissue(base + level, 0.0, 1.5), 0.03 * trunk.width))
+    return items
+
+
+def _arms(trunk: _Trunk, share: float) -> Items:
+    """Limbs that lie against the sides: soft tissue about one or two bright bones."""
+    draw = trunk.draw
+    items: Items = []
+    for side, sign in (("left", -1.0), ("right", 1.0), ("front", 0.0)):
+        name = f"trunk.{side}_arm"
+        if not draw.chance(f"{name}_shown", share if sign else 0.4 * share):
+            continue
+        radius = trunk.width * draw.uniform(f"{name}_radius", 0.06, 0.13)
+        angle = sign * draw.uniform(f"{name}_at", 0.9, 2.4) if sign else np.pi + draw.uniform(f"{name}_at", -0.7, 0.7)
+        spot = trunk.ring(np.array([angle]), -radius * draw.uniform(f"{name}_gap", 0.85, 1.5))[0]
+        flat, turn = draw.uniform(f"{name}_flat", 0.6, 1.0), draw.uniform(f"{name}_turn", 0, np.pi)
+        outline = curves.lumpy(
+            curves.ellipse(spot, (radius, flat * radius), turn, 40), draw.normals(f"{name}_lumps", 8), 0.07
+        )
+        bones = draw.integer(f"{name}_bones", 1, 2)
+        items.append(Shape("limbs", outline, Tissue(draw.uniform(f"{name}_echo", -12, 0), 0.02, 2.0), 0.08 * radius))
+        items.append(Reflector(outline, draw.uniform(f"{name}_skin", -8, 6), True, 4, 0.1))
+        for k in range(bones):
+            aside = radius * 0.36 * (2 * k - bones + 1) * np.array([np.cos(turn), np.sin(turn)])
+            size = radius * draw.uniform(f"{name}_bone_{k}", 0.16, 0.30)
+            bone = curves.ellipse(spot + aside, (size, 0.8 * size), turn, 20)
+            items.append(
+                Shape("limbs", bone, Tissue(draw.uniform(f"{name}_bone_echo_{k}", 0, 11), 12 / size / 2), 0.2 * size)
+            )
+            items.append(Reflector(bone, draw.uniform(f"{name}_bone_face_{k}", 0, 16), True, 3, 0.1))
+    return items
+
+
+def _great_vessels(trunk: _Trunk, base: float) -> Items:
+    """Descending aorta on the left before the spine."""
+    draw = trunk.draw
+    radius = trunk.width * draw.uniform("trunk.aorta_radius", 0.020, 0.042)
+    centre = (draw.uniform("trunk.aorta_x", -0.20, -0.02), draw.uniform("trunk.aorta_y", 0.52, 0.68))
+    return _round_vessel(trunk, "trunk.aorta", "aorta", centre, radius, base)
+
+
+# Abdomen -------------------------------------------------------------------------------------------------------------
+
+
+def axial_abdomen(draw: Draw, width: float) -> Anatomy:
+    """A section through the upper abdomen at the level of stomach and portal sinus.
+
+    Parameters
+    ----------
+    draw: source of the numbers.
+    width: transverse diameter, mm.
+    """
+    trunk = _Trunk(draw, width)
+    base = draw.uniform("abdomen.liver_echo", -11, 1)
+    tissue = Tissue(base, 0.01, draw.uniform("abdomen.liver_patches", 0.5, 2.6), draw.uniform("abdomen.layers", 0, 1.5))
+    items = _arms(trunk, 0.22) + _enclosure(trunk, "liver", tissue)
+    items += _lumps(trunk, "abdomen.lumps", "liver", 7, base, 5)
+    items += _bowel(trunk, base) + _kidneys(trunk, base)
+    items += _liver_vessels(trunk, base) + _stomach(trunk, base) + _umbilical_vein(trunk, base)
+    items += _gallbladder(trunk, base) + _great_vessels(trunk, base)
+    if draw.chance("abdomen.shows_cava", 0.7):
+        centre = (draw.uniform("abdomen.cava_x", 0.05, 0.25), draw.uniform("abdomen.cava_y", 0.36, 0.60))
+        radius = width * draw.uniform("abdomen.cava_radius", 0.016, 0.036)
+        items += _round_vessel(trunk, "abdomen.cava", "inferior vena cava", centre, radius, base)
+    items += _flecks(trunk, "abdomen.flecks", 22, -12, 6) + _spine(trunk) + _ribs(trunk, 0.45)
+    return Anatomy(items, trunk.contour, trunk.contour, trunk.contour)
+
+
+def _stomach(trunk: _Trunk, base: float) -> Items:
+    draw = trunk.draw
+    if not draw.chance("abdomen.shows_stomach", 0.88):
+        return []
+    clear = max(trunk.clear("abdomen.stomach"), 0.45)
+    length = draw.log_uniform("abdomen.stomach_length", 0.09, 0.36)
+    breadth = length * draw.uniform("abdomen.stomach_breadth", 0.45, 0.95)
+    place = (draw.uniform("abdomen.stomach_x", -0.60, -0.28), draw.uniform("abdomen.stomach_y", -0.22, 0.34))
+    bag = trunk.blob("abdomen.stomach", place, (length, breadth), 0.09, draw.uniform("abdomen.stomach_turn", -1.2, 1.2))
+    echo = base - draw.uniform("abdomen.stomach_dark", 20, 40) * clear
+    wall = draw.uniform("abdomen.stomach_wall", -9, 8)
+    items: Items = []
+    if draw.chance("abdomen.shows_spleen", 0.5):
+        spleen = trunk.blob("abdomen.spleen", (place[0] - 0.1, place[1] + 0.30), (0.26, 0.18), 0.08, 0.5)
+        items.append(Shape("spleen", spleen, Tissue(base + draw.uniform("abdomen.spleen_lift", -5, 4), 0, 1.2), 0.6))
+    items.append(Shape("stomach", bag, Tissue(echo, -0.07, 1.5), 0.012 * trunk.width))
+    items.append(Reflector(bag, wall, True, 4, 0.12, 3.0))
+    return items
+
+
+def _umbilical_vein(trunk: _Trunk, base: float) -> Items:
+    """A hockey stick: from the front backwards, then bent to the right into the portal sinus; or only a part of it."""
+    draw = trunk.draw
+    if not draw.chance("abdomen.shows_vein", 0.82):
+        return []
+    clear = trunk.clear("abdomen.vein")
+    width = trunk.width * draw.setting("abdomen.vein_width")
+    start = draw.uniform("abdomen.vein_start", -0.88, -0.35)
+    bend = draw.uniform("abdomen.vein_bend", -0.32, 0.06)
+    reach = draw.uniform("abdomen.vein_reach", 0.12, 0.52)
+    aside = draw.uniform("abdomen.vein_aside", -0.10, 0.10)
+    knots = [[aside, start], [aside + 0.02, (start + bend) / 2], [aside + 0.05, bend], [aside + 0.5 * reach, bend + 0.14],
+             [aside + reach, bend + draw.uniform("abdomen.vein_drop", 0.02, 0.30)]]  # fmt: skip
+    shown = draw.choice("abdomen.vein_shown", ["whole", "straight", "sinus"], [0.6, 0.15, 0.25])
+    knots = {"whole": knots, "straight": knots[:3], "sinus": knots[2:]}[shown]
+    path = trunk.at(curves.open_spline(np.array(knots) + draw.normals("abdomen.vein_wander", 2, 0.02), 7))
+    path = curves.within(path, trunk.inner, 0.5 * width)
+    echo = base - draw.uniform("abdomen.vein_dark", 10, 32) * clear
+    wall = draw.uniform("abdomen.vein_wall", -6, 11) - 6 * (1 - clear)
+    return _tube("umbilical vein", path, (0.8 * width, width, 1.05 * width, 0.6 * width), echo, wall)
+
+
+def _gallbladder(trunk: _Trunk, base: float) -> Items:
+    draw = trunk.draw
+    if not draw.chance("abdomen.shows_gallbladder", 0.25):
+        return []
+    place = (draw.uniform("abdomen.gallbladder_x", 0.2, 0.48), draw.uniform("abdomen.gallbladder_y", -0.5, -0.1))
+    turn, length = (
+        draw.uniform("abdomen.gallbladder_turn", 0.6, 2.0),
+        draw.uniform("abdomen.gallbladder_length", 0.12, 0.26),
+    )
+    drop = trunk.blob("abdomen.gallbladder", place, (length, 0.36 * length), 0.08, turn)
+    level = base - draw.uniform("abdomen.gallbladder_dark", 12, 30)
+    return [
+        Shape("gallbladder", drop, Tissue(level, -0.06, 1), 0.008 * trunk.width),
+        Reflector(drop, draw.uniform("abdomen.gallbladder_wall", -8, 6), True, 4, 0.12),
+    ]
+
+
+def _kidneys(trunk: _Trunk, base: float) -> Items:
+    """A section a little too low shows kidneys or adrenals beside the spine."""
+    draw = trunk.draw
+    if not draw.chance("abdomen.shows_kidneys", 0.3):
+        return []
+    items: Items = []
+    lift = draw.uniform("abdomen.kidney_lift", -9, 2)
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        if not draw.chance(f"abdomen.{side}_kidney", 0.75):
+            continue
+        size = draw.uniform(f"abdomen.{side}_kidney_size", 0.11, 0.24)
+        place = (
+            sign * draw.uniform(f"abdomen.{side}_kidney_x", 0.30, 0.42),
+            draw.uniform(f"abdomen.{side}_kidney_y", 0.42, 0.58),
+        )
+        outline = trunk.blob(f"abdomen.{side}_kidney", place, (size, 0.8 * size), 0.06)
+        items.append(Shape("kidney", outline, Tissue(base + lift, 0, 1.8), 0.012 * trunk.width))
+        items.append(Reflector(outline, draw.uniform(f"abdomen.{side}_kidney_rim", -12, 2), True, 4, 0.15, 4.0))
+        pelvis = trunk.blob(f"abdomen.{side}_pelvis", place, (0.35 * size, 0.2 * size), 0.1)
+        items.append(
+            Shape("kidney", pelvis, Tissue(base + draw.uniform(f"abdomen.{side}_pelvis_lift", -18, 8), 0, 1), 0.4)
+        )
+    return items
+
+
+def _bowel(trunk: _Trunk, base: float) -> Items:
+    """Loops in the front left: uneven, with brighter and darker rings."""
+    draw = trunk.draw
+    if not draw.chance("abdomen.shows_bowel", 0.3):
+        return []
+    count = draw.integer("abdomen.bowel_count", 3, 12)
+    places = draw.uniforms("abdomen.bowel_places", 2 * count, 0, 1).reshape(-1, 2) * (0.65, 0.8) + (-0.62, -0.6)
+    sizes = draw.uniforms("abdomen.bowel_sizes", count, 0.04, 0.10)
+    lifts = draw.uniforms("abdomen.bowel_lifts", count, -8, 7)
+    items: Items = []
+    for k, (place, size, lift) in enumerate(zip(places, sizes, lifts, strict=True)):
+        loop = trunk.blob(f"abdomen.bowel_{k}", place, (size, 0.7 * size), 0.14, count=24)
+        items.append(Shape("bowel", loop, Tissue(base + lift, 0, 2), 0.012 * trunk.width))
+    return items
+
+
+def _liver_vessels(trunk: _Trunk, base: float) -> Items:
+    """Thin dark branches of the hepatic and portal veins."""
+    draw = trunk.draw
+    count = draw.integer("abdomen.branches", 0, 7)
+    items: Items = []
+    for k in range(count):
+        name = f"abdomen.branch_{k}"
+        place = draw.uniforms(f"{name}_at", 2, -0.5, 0.6)
+        length, turn = draw.uniform(f"{name}_length", 0.12, 0.42), draw.uniform(f"{name}_turn", -np.pi, np.pi)
+        line = curves.open_spline([[-length / 2, 0], [0, draw.uniform(f"{name}_bow", -0.05, 0.05)], [length / 2, 0]], 6)
+        path = curves.within(trunk.at(curves.rotate(line, turn) + place), trunk.inner, 0.03 * trunk.width)
+        width = trunk.width * draw.uniform(f"{name}_width", 0.008, 0.024)
+        echo = base - draw.uniform(f"{name}_dark", 3, 16)
+        items += _tube("liver", path, (width, 0.5 * width), echo, draw.uniform(f"{name}_wall", -14, 0), 0.3)
+    return items
+
+
+# Thorax --------------------------------------------------------------------------------------------------------------
+
+
+def axial_thorax(draw: Draw, width: float) -> Anatomy:
+    """A section through the chest: four chambers, an outflow tract, three vessels, or something in between.
+
+    Parameters
+    ----------
+    draw: source of the numbers.
+    width: transverse diameter, mm.
+    """
+    trunk = _Trunk(draw, width)
+    base = draw.uniform("thorax.lung_echo", -9, 3)
+    patches = draw.uniform("thorax.lung_patches", 0.6, 3.2)
+    tissue = Tissue(base, 0.01, patches, draw.uniform("thorax.lung_layers", 0.0, 1.5))
+    items = _arms(trunk, 0.35) + _enclosure(trunk, "lungs", tissue)
+    items += _lumps(trunk, "thorax.lumps", "lungs", 6, base, 4) + _flecks(trunk, "thorax.lung_flecks", 14, -14, 2)
+    view = draw.choice("thorax.view", ["four chambers", "left outflow", "right outflow", "three vessels", "arches", "grazed"],
+                       [0.58, 0.10, 0.08, 0.10, 0.05, 0.09])  # fmt: skip
+    if view in ("three vessels", "arches"):
+        items += _three_vessels(trunk, base, view == "arches")
+        key = curves.ellipse(trunk.at([(0, -0.1)])[0], 0.4 * trunk.half_axes)
+    else:
+        heart = _Heart(trunk, base)
+        items += heart.items(view)
+        key = heart.outline
+    items += _great_vessels(trunk, base) + _spine(trunk) + _ribs(trunk, 0.7)
+    return Anatomy(items, trunk.contour, trunk.contour, key)
+
+
+class _Heart:
+    """A heart in section. Its own coordinates run from the base (u = -1) to the apex (1); v is towards the right one.
+
+    Both are in shares of its half length and half breadth.
+    """
+
+    def __init__(self, trunk: _Trunk, base: float) -> None:
+        draw = self.draw = trunk.draw
+        self.trunk = trunk
+        size = draw.uniform("thorax.heart_length", 0.54, 0.80)
+        self.length = size * float(trunk.half_axes.mean())
+        self.breadth = self.length * draw.uniform("thorax.heart_breadth", 0.68, 0.90)
+        # Apex to the front left, about 45 degrees from the line between sternum and spine.
+        self.axis = np.deg2rad(draw.normal("thorax.heart_axis", 45, 14, 10, 85))
+        shift = draw.uniforms("thorax.heart_shift", 2, -0.07, 0.07)
+        self.centre = trunk.at([np.array([-0.10, -0.13]) + shift])[0]
+        self.clear = max(trunk.clear("thorax.heart"), 0.35)
+        self.muscle = base + draw.uniform("thorax.muscle_lift", -10, 2)
+        self.blood = self.muscle - draw.uniform("thorax.blood_dark", 14, 38) * self.clear
+        self.septum = draw.uniform("thorax.septum", 0.05, 0.12)
+        self.wall = draw.uniform("thorax.muscle_wall", 0.08, 0.24)
+        self.line = draw.uniform("thorax.heart_lines", -6, 11) - 5 * (1 - self.clear)
+        egg = curves.closed_spline([[-0.95, 0.0], [-0.75, 0.72], [-0.1, 1.0], [0.55, 0.72], [1.0, 0.05], [0.6, -0.66],
+                                    [-0.1, -0.98], [-0.75, -0.75]], 9)  # fmt: skip
+        egg = curves.lumpy(egg, draw.normals("thorax.heart_lumps", 10), 0.035)
+        self.outline = curves.within(self.at(egg), trunk.inner, 0.012 * trunk.width)
+
+    def at(self, points) -> np.ndarray:
+        """Heart coordinates to millimetres."""
+        u, v = np.asarray(points, float).T
+        along = np.array([-np.sin(self.axis), -np.cos(self.axis)])
+        across = np.array([np.cos(self.axis), -np.sin(self.axis)])
+        place = self.centre + np.outer(u * self.length, along) + np.outer(v * self.breadth, across)
+        return curves.within(place, self.trunk.inner, 0.01 * self.trunk.width)
+
+    def items(self, view: str) -> Items:
+        """All of it in a given view."""
+        draw = self.draw
+        items: Items = []
+        if draw.chance("thorax.effusion", 0.35):  # a thin dark rim of pericardial fluid or of shadowed fat
+            rim = curves.offset(self.outline, self.trunk.width * draw.uniform("thorax.effusion_width", 0.004, 0.016))
+            items.append(Shape("heart", rim, Tissue(self.muscle - draw.uniform("thorax.rim_dark", 2, 14)), 0.4))
+        items += [
+            Shape("heart", self.outline, Tissue(self.muscle, 0.01, 1.8), 0.02 * self.trunk.width),
+            Reflector(self.outline, draw.uniform("thorax.pericardium", -12, 6), True, 4, 0.1, 4.0),
+        ]
+        if view == "grazed":
+            return items + self._grazed()
+        items += self._chambers() + self._septa()
+        if view == "left outflow":
+            items += self._outflow([[0.45, -0.42], [0.05, -0.20], [-0.30, 0.06], [-0.70, 0.36], [-0.95, 0.55]])
+        elif view == "right outflow":
+            items += self._outflow([[0.30, 0.50], [-0.05, 0.45], [-0.38, 0.15], [-0.72, -0.20], [-1.1, -0.30]])
+        return items + self._valves() + self._strands()
+
+    def _chamber(self, name: str, knots, amount: float) -> Items:
+        draw = self.draw
+        outline = curves.lumpy(curves.closed_spline(knots, 7), draw.normals(f"thorax.{name}_lumps", 10), amount)
+        echo = self.blood + draw.uniform(f"thorax.{name}_haze", 0, 7)
+        outline = self.at(outline)
+        return [
+            Shape("heart chambers", outline, Tissue(echo, -0.06, 1.5), draw.uniform(f"thorax.{name}_soft", 0.01, 0.05) * self.breadth),
+            Reflector(outline, self.line - draw.uniform(f"thorax.{name}_rim", 0, 12), True, 4, 0.12, 4.0),
+        ]  # fmt: skip
+
+    def _chambers(self) -> Items:
+        draw = self.draw
+        atrial = draw.setting("thorax.atrial_share")
+        cross = self.cross = -1 + 2 * atrial  # where atria and ventricles meet
+        s, w = self.septum, self.wall
+        self.offset = draw.uniform("thorax.crux_offset", 0.0, 0.10)  # the tricuspid valve lies nearer to the apex
+        balance = draw.uniform("thorax.balance", -0.10, 0.10)
+        items: Items = []
+        for name, sign, apex, aside in (("left", -1.0, 0.88, balance), ("right", 1.0, 0.66, -balance)):
+            room = 0.92 - w + 0.5 * aside
+            start = cross + 0.05 + (self.offset if sign > 0 else 0.0)
+            end = apex - 0.8 * w + draw.uniform(f"thorax.{name}_apex", -0.12, 0.05)
+            middle = (start + end) / 2
+            tip = draw.uniform(f"thorax.{name}_tip", 0.10, 0.30)
+            knots = [[start, sign * s], [start, sign * 0.80 * room], [middle, sign * 0.92 * room], [0.7 * end + 0.3 * middle, sign * 0.62 * room],
+                     [end, sign * (s + tip)], [middle, sign * (s + 0.02)]]  # fmt: skip
+            items += self._chamber(f"{name}_ventricle", knots, 0.035)
+            deep = -0.95 + 0.6 * w + draw.uniform(f"thorax.{name}_depth", -0.05, 0.12)
+            top = cross - 0.05 + (self.offset if sign > 0 else 0.0)
+            half = (top + deep) / 2
+            breadth = draw.uniform(f"thorax.{name}_atrium", 0.60, 0.88)
+            knots = [[top, sign * 0.5 * s], [half, sign * 0.5 * s], [deep, sign * 0.22], [0.8 * deep + 0.2 * half, sign * 0.8 * breadth],
+                     [half, sign * breadth], [top, sign * 0.82 * breadth]]  # fmt: skip
+            items += self._chamber(f"{name}_atrium", knots, 0.04)
+        return items
+
+    def _septa(self) -> Items:
+        """Ventricular septum with two bright faces, atrial septum with the gap of the foramen ovale."""
+        draw = self.draw
+        items: Items = []
+        thick = 1.7 * self.septum * self.breadth
+        bow = draw.uniform("thorax.septum_bow", -0.06, 0.06)
+        line = self.at(curves.open_spline([[self.cross - 0.04, 0], [0.25, bow], [0.80, 0.05]], 8))
+        level = self.muscle + draw.uniform("thorax.septum_lift", -2, 6)
+        items.append(Shape("septum", curves.strip(line, thick), Tissue(level, 0.01, 1.5), 0.2 * thick))
+        across = curves.normals(line, closed=False) * thick * 0.45
+        items += [Reflector(line + k * across, self.line, exponent=4, floor=0.12, roughness=3.5) for k in (-1, 1)]
+        first, last = -0.88, self.cross
+        gap = first + (last - first) * draw.uniform("thorax.foramen_at", 0.35, 0.65)
+        half = draw.uniform("thorax.foramen", 0.03, 0.14)
+        for name, ends in (("back", (first, gap - half)), ("front", (gap + half, last))):
+            if ends[1] - ends[0] < 0.05:
+                continue
+            part = self.at(
+                curves.open_spline(
+                    [[ends[0], 0], [np.mean(ends), draw.uniform(f"thorax.{name}_bow", -0.04, 0.04)], [ends[1], 0]], 5
+                )
+            )
+            width = self.breadth * draw.uniform(f"thorax.{name}_width", 0.03, 0.08)
+            items.append(Shape("septum", curves.strip(part, width), Tissue(level, 0, 1), 0.25 * width))
+            items.append(Reflector(part, self.line, exponent=4, floor=0.12, roughness=3.5))
+        if draw.chance("thorax.flap", 0.5):  # the foramen's flap swings into the left atrium
+            flap = self.at(curves.open_spline([[gap - half, 0], [gap, -0.14], [gap + 0.8 * half, -0.10]], 5))
+            items.append(Reflector(flap, self.line - 3, exponent=3, floor=0.15))
+        return items
+
+    def _valves(self) -> Items:
+        """Leaflets: a closed line across, or open ones that hang into the ventricles."""
+        draw = self.draw
+        items: Items = []
+        opened = draw.uniform("thorax.valves_open", 0.0, 0.32)
+        width = self.breadth * draw.uniform("thorax.leaflet", 0.025, 0.06)
+        level = self.muscle + draw.uniform("thorax.leaflet_lift", -3, 7)
+        for name, sign in (("mitral", -1.0), ("tricuspid", 1.0)):
+            if draw.chance(f"thorax.{name}_missing", 0.15):
+                continue
+            at = self.cross + (self.offset if sign > 0 else 0.0)
+            wide = draw.uniform(f"thorax.{name}_width", 0.62, 0.80)
+            for edge, tip in ((0.03, 0.36), (wide, 0.48)):
+                leaf = [
+                    [at, sign * edge],
+                    [at + 0.6 * opened, sign * (edge + 0.75 * (tip - edge))],
+                    [at + 1.2 * opened, sign * tip],
+                ]
+                path = self.at(curves.open_spline(leaf, 5))
+                items.append(Shape("heart", curves.strip(path, width), Tissue(level, 0, 1), 0.3 * width))
+                items.append(Reflector(path, self.line, exponent=3, floor=0.15, roughness=3.5))
+        return items
+
+    def _outflow(self, knots) -> Items:
+        """A great artery that leaves a ventricle and crosses the septum's line."""
+        draw = self.draw
+        path = curves.open_spline(np.array(knots) + draw.normals("thorax.outflow_wander", 10, 0.03).reshape(-1, 2), 7)
+        width = self.breadth * draw.uniform("thorax.outflow_width", 0.22, 0.40)
+        return _tube("heart chambers", self.at(path), (1.1 * width, width, 0.9 * width), self.blood, self.line + 2)
+
+    def _strands(self) -> Items:
+        """Moderator band, papillary muscles and the bright spots of chordae."""
+        draw = self.draw
+        items: Items = []
+        if draw.chance("thorax.moderator_band", 0.55):
+            u = draw.uniform("thorax.band_at", 0.28, 0.50)
+            path = self.at([[u + 0.15, self.septum], [u, 0.4], [u - 0.05, 0.75]])
+            band = curves.strip(path, self.breadth * draw.uniform("thorax.band_width", 0.05, 0.13))
+            items.append(Shape("heart", band, Tissue(self.muscle + 2, 0, 1.5), 0.02 * self.breadth))
+        for k in range(draw.integer("thorax.spots", 0, 4)):
+            u, v = draw.uniform(f"thorax.spot_{k}_u", -0.1, 0.55), draw.uniform(f"thorax.spot_{k}_v", -0.6, 0.6)
+            size = self.breadth * draw.uniform(f"thorax.spot_{k}_size", 0.03, 0.09)
+            dot = curves.ellipse(
+                self.at([[u, v]])[0], (size, 0.6 * size), draw.uniform(f"thorax.spot_{k}_turn", 0, 3), 18
+            )
+            items.append(
+                Shape(
+                    "heart", dot, Tissue(self.muscle + draw.uniform(f"thorax.spot_{k}_lift", -4, 12), 0, 1), 0.4 * size
+                )
+            )
+        return items
+
+    def _grazed(self) -> Items:
+        """A section beside the chambers' plane: two or three dark rooms of any shape."""
+        draw = self.draw
+        items: Items = []
+        for k in range(draw.integer("thorax.rooms", 1, 4)):
+            u, v = draw.uniform(f"thorax.room_{k}_u", -0.6, 0.5), draw.uniform(f"thorax.room_{k}_v", -0.5, 0.5)
+            size = draw.uniform(f"thorax.room_{k}_size", 0.18, 0.42)
+            flat = draw.uniform(f"thorax.room_{k}_flat", 0.4, 1.0)
+            knots = curves.ellipse((u, v), (size, flat * size), draw.uniform(f"thorax.room_{k}_turn", 0, 3), 8)
+            items += self._chamber(f"room_{k}", knots, 0.08)
+        return items
+
+
+def _three_vessels(trunk: _Trunk, base: float, arches: bool) -> Items:
+    """Pulmonary trunk, aorta and superior cava in a row from front left to back right, behind the thymus."""
+    draw = trunk.draw
+    clear = max(trunk.clear("thorax.vessels"), 0.4)
+    mediastinum = base + draw.uniform("thorax.mediastinum", -9, 3)
+    around = trunk.blob(
+        "thorax.mediastinum", (-0.02, -0.15), (draw.uniform("thorax.mediastinum_width", 0.30, 0.52), 0.52), 0.08
+    )
+    thymus = trunk.blob("thorax.thymus", (0.0, -0.58), (0.36, draw.uniform("thorax.thymus_depth", 0.14, 0.28)), 0.07)
+    items: Items = [
+        Shape("heart", around, Tissue(mediastinum, 0, 1.8), 0.03 * trunk.width),
+        Shape("thymus", thymus, Tissue(base + draw.uniform("thorax.thymus_lift", -8, 1), 0, 1.2), 0.02 * trunk.width),
+    ]
+    blood = base - draw.uniform("thorax.blood_dark", 14, 36) * clear
+    wall = draw.uniform("thorax.vessel_wall", -4, 11)
+    unit = trunk.width
+    turn = draw.uniform("thorax.row_turn", -0.25, 0.25)
+    sizes = (
+        draw.uniforms("thorax.vessel_sizes", 3, 0.85, 1.2)
+        * (0.125, 0.10, 0.075)
+        * draw.uniform("thorax.vessel_scale", 0.75, 1.15)
+    )
+
+    def spot(x, y):
+        return curves.rotate(np.array([[x, y]]), turn)[0]
+
+    back = spot(-0.20, 0.52)
+    if arches:
+        arch = [spot(0.16, -0.26), spot(0.08, -0.02), spot(-0.06, 0.28), back]
+        duct = [spot(-0.20, -0.34), spot(-0.24, -0.02), spot(-0.24, 0.28), back]
+        for path, size in ((arch, sizes[1]), (duct, sizes[0])):
+            items += _tube(
+                "heart chambers", trunk.at(curves.open_spline(path, 7)), (size * unit, 0.6 * size * unit), blood, wall
+            )
+    else:
+        reach = draw.uniform("thorax.trunk_reach", 0.12, 0.62)
+        pulmonary = np.stack([spot(-0.24, -0.36), spot(-0.26, -0.36 + 0.5 * reach), spot(-0.22, -0.36 + reach)])
+        items += _tube(
+            "heart chambers",
+            trunk.at(curves.open_spline(pulmonary, 7)),
+            (sizes[0] * unit, 0.8 * sizes[0] * unit),
+            blood,
+            wall,
+        )
+        ring = curves.ellipse(trunk.at([spot(0.02, -0.16)])[0], (sizes[1] * unit / 2, sizes[1] * unit / 2.3), count=36)
+        items.append(Shape("heart chambers", ring, Tissue(blood, -0.05, 1), 0.1 * sizes[1] * unit))
+        items.append(Reflector(ring, wall, True, 4, 0.15, 3.0))
+    cava = curves.ellipse(trunk.at([spot(0.24, -0.02)])[0], (sizes[2] * unit / 2, sizes[2] * unit / 2.2), count=30)
+    items.append(Shape("heart chambers", cava, Tissue(blood, -0.05, 1), 0.1 * sizes[2] * unit))
+    items.append(Reflector(cava, wall, True, 4, 0.15, 3.0))
+    if draw.chance("thorax.trachea", 0.4):
+        items.append(
+            Reflector(
+                curves.ellipse(trunk.at([spot(0.05, 0.34)])[0], (0.02 * unit, 0.02 * unit), count=20),
+                wall,
+                True,
+                3,
+                0.3,
+            )
+        )
+    return items
