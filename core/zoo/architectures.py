@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 POOLED_LAYER = "pooled"
 HIDDEN_LAYER = "hidden"
+DROPOUT_LAYER = "dropout"
 LOGITS_LAYER = "logits"
 IMAGENET_MEAN = (103.939, 116.779, 123.68)
 BATCH_NORMALISATION_MOMENTUM = 0.9
@@ -111,7 +112,7 @@ def build_classifier(
     value = keras.layers.GlobalAveragePooling2D(name=POOLED_LAYER)(base.output)
     if dense:
         value = keras.layers.Dense(dense, activation="relu", name=HIDDEN_LAYER)(value)
-    value = keras.layers.Dropout(dropout, name="dropout")(value)
+    value = keras.layers.Dropout(dropout, name=DROPOUT_LAYER)(value)
     # Logits stay in single precision whatever the policy of training.
     value = keras.layers.Dense(n_classes, name=LOGITS_LAYER, dtype="float32")(value)
     return keras.Model(base.input, value, name=f"{backbone}_classifier")

@@ -25,6 +25,11 @@ SHARES = "shares"
 TRUE_CLASS = "true"
 PREDICTED_CLASS = "predicted"
 CHAIN = "chain"
+PUBLISHED = "published"
+AUGMENTATION = "augmentation"
+VARIATION_SEED = "variation_seed"
+UNCERTAINTY = "uncertainty"
+EXPERT_BELOW = "expert_below"
 
 KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store")
 
