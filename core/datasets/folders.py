@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.datasets.hc18 import HC18
-from core.datasets.held_out import examination, is_annotation
+from core.datasets.held_out import REAL, examination, is_annotation
 from core.datasets.layouts import Layout, images_in, is_image, register
 from core.datasets.phantoms import PhantomFolder
 from core.datasets.problems import Problem
@@ -46,8 +46,8 @@ class FolderPerClass(Layout):
         if not parts:
             raise DatasetError(f"No image of the folder {str(folder)!r} is there; check the folder.")
         rows = pd.concat([part.frame for part in parts], ignore_index=True)
-        if "image_id" in rows:
-            rows["image_id"] = rows["image_id"].fillna("")
+        for name in {"image_id", REAL} & set(rows):
+            rows[name] = rows[name].fillna("")
         simulated = {part.frame["label"].iloc[0] for part in parts if part.simulated}
         if simulated and len(simulated) < len(parts):
             problems.append(
@@ -88,11 +88,7 @@ def _read_class(folder: Path) -> Table:
     for layout in INSIDE:
         if layout.recognises(folder):
             table = layout.read(folder, folder.name)
-            # Phantoms of two classes may have the same file name; HC18's examinations are the same women everywhere.
-            patient = f"{folder.name} " + table.frame["patient"] if table.simulated else table.frame["patient"]
-            return Table(
-                table.frame.assign(label=folder.name, patient=patient), layout.name, table.simulated, table.problems
-            )
+            return Table(table.frame.assign(label=folder.name), layout.name, table.simulated, table.problems)
     images = [path for path in sorted(folder.rglob("*")) if is_image(path)]
     outlines = [path for path in images if is_annotation(path)]
     paths = [path for path in images if not is_annotation(path)]

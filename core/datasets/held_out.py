@@ -8,16 +8,19 @@ examinations 0 to 805. A copy in another folder keeps that name, so the name is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import DatasetError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from core.datasets.table import Table
 
 LAST_EXAMINATION = 805
+REAL = "real_file"
+"""Column of a table of phantoms: the real frame that each was adapted to, empty where there is none."""
 FRAME = re.compile(
     r"(?P<examination>\d{3})_[2-9]?HC(?P<annotation>_Annotation)?(?: ?\(\d+\)| - Copy| copy|_copy)?", re.I
 )
@@ -53,18 +56,19 @@ def refuse_test_examinations(table: Table) -> None:
     DatasetError
         With the names of the frames.
     """
-    refuse_held_out(table.frame["path"][table.frame["split"] != "test"])
+    refuse_held_out(table.frame[table.frame["split"] != "test"])
 
 
-def refuse_held_out(paths: Iterable[str]) -> None:
-    """Refuse paths of frames that are held out.
+def refuse_held_out(rows: pd.DataFrame) -> None:
+    """Refuse rows that are frames held out, or phantoms adapted to one.
 
     Raises
     ------
     DatasetError
         With the names of the frames.
     """
-    held_out = [Path(path).name for path in paths if is_held_out(path)]
+    sources = [*rows["path"], *rows.get(REAL, ())]
+    held_out = [Path(source).name for source in sources if is_held_out(source)]
     if held_out:
         names = ", ".join(held_out[:NAMES_SHOWN]) + (" ..." if len(held_out) > NAMES_SHOWN else "")
         raise DatasetError(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from core.datasets.held_out import REAL, examination
 from core.datasets.layouts import Layout, register, table_of_present
 from core.datasets.table import Table
 from core.errors import ParameterError
@@ -22,7 +23,11 @@ FORM = "phantom:PLANES:N[:SETTINGS[:SEED]]"
 
 @register
 class PhantomFolder(Layout):
-    """What ``python -m core phantom`` writes: images beside a ``manifest.csv`` with the columns file and plane."""
+    """What ``python -m core phantom`` writes: images beside a ``manifest.csv`` with the columns file and plane.
+
+    Each is a patient of its own, but for those set among the surroundings of a real frame: these share the real frame's
+    examination, so that no background stands on two sides of a split.
+    """
 
     name = "phantom"
     description = "simulated frames with their manifest.csv"
@@ -37,11 +42,13 @@ class PhantomFolder(Layout):
             {
                 "path": [str(path) for path in paths],
                 "label": manifest["plane"],
-                "patient": [f"phantom {path.stem}" for path in paths],
+                "patient": [_patient(row) for row in manifest.to_dict("records")],
                 "split": "",
                 "image_id": [_recipe(row) for row in manifest.to_dict("records")],
             }
         )
+        if REAL in manifest:
+            rows[REAL] = manifest[REAL]
         return table_of_present(rows, self.name, simulated=True)
 
 
@@ -115,6 +122,11 @@ def read_pixels(path: str | Path) -> np.ndarray:
     if is_phantom_id(str(path)):
         return open_phantom(str(path)).frame.pixels
     return read_image(path).pixels
+
+
+def _patient(row: dict[str, str]) -> str:
+    number = examination(row.get(REAL, "")) if row.get("adaptation") == "surroundings" else None
+    return f"{row['plane']} phantom {Path(row['file']).stem}" if number is None else f"examination {number:03d}"
 
 
 def _recipe(row: dict[str, str]) -> str:

@@ -28,9 +28,9 @@ class Table:
     frame : pandas.DataFrame
         One row an image with the columns of :data:`COLUMNS` and any extra ones a layout brings
         (HC18: ``circumference_mm`` and ``pixel_size_mm``; FETAL_PLANES_DB: ``plane``, ``brain_plane``, ``operator``,
-        ``machine``; phantoms: ``image_id``). ``path`` is what :func:`core.datasets.read_pixels` takes: a file, or the
-        id of a phantom that is simulated while it is read. ``label`` may be empty for unlabelled images and ``split``
-        is empty until the data set or :func:`split_by_patient` says otherwise.
+        ``machine``; phantoms: ``image_id`` and ``real_file``). ``path`` is what :func:`core.datasets.read_pixels`
+        takes: a file, or the id of a phantom that is simulated while it is read. ``label`` may be empty for unlabelled
+        images and ``split`` is empty until the data set or :func:`split_by_patient` says otherwise.
     layout : str
         Which layout was recognised.
     simulated : bool
@@ -64,7 +64,7 @@ class Table:
             raise DatasetError(
                 f"Patient {patient!r} has images on two sides of the split; split by patient so that none is on both."
             )
-        refuse_held_out(assigned["path"][assigned["split"] != "test"])
+        refuse_held_out(assigned[assigned["split"] != "test"])
 
     def __len__(self) -> int:
         return len(self.frame)

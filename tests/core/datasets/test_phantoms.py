@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from core.datasets import load, phantoms, read_pixels, split_by_patient
-from core.errors import ImageError, ParameterError
+from core.datasets import load, phantoms, read_pixels, refuse_test_examinations, split_by_patient
+from core.errors import DatasetError, ImageError, ParameterError
 from core.phantom import write_folder
 
 
@@ -66,6 +66,51 @@ def test_other_forms_are_refused_in_a_sentence(text):
     with pytest.raises(ParameterError) as caught:
         load(text)
     assert str(caught.value).endswith(".") or "use one of" in str(caught.value)
+
+
+@pytest.fixture
+def among_real(write_image, tmp_path):
+    """``among_real(real_files)`` writes class folders of phantoms, each set among the surroundings of a real frame."""
+
+    def write(*real_files):
+        for plane in ("BPD", "CRL"):
+            names = [f"x_{number:06d}.png" for number in range(len(real_files))]
+            for name in names:
+                write_image(tmp_path / plane / name)
+            rows = [
+                f"{name},{plane},{seed},train,native,{'surroundings' if real else ''},{real}"
+                for seed, (name, real) in enumerate(zip(names, real_files, strict=True))
+            ]
+            header = "file,plane,seed,settings,size,adaptation,real_file"
+            (tmp_path / plane / "manifest.csv").write_text("\n".join([header, *rows]) + "\n")
+        return tmp_path
+
+    return write
+
+
+def test_phantoms_among_the_same_real_surroundings_stand_on_one_side(among_real):
+    """Else a network could know a background by heart."""
+    table = load(among_real("001_HC.png", "001_2HC.png", "", "003_HC.png", "", "", "", ""))
+    assert table.simulated
+    patients = table.frame.groupby("patient")["label"].unique().map(sorted)
+    assert patients["examination 001"] == patients["examination 003"] == ["BPD", "CRL"]
+    assert len(patients) == 2 + 2 * 5
+    for seed in range(5):
+        split = split_by_patient(table, validation=0.3, seed=seed).frame
+        assert split.groupby("patient")["split"].nunique().max() == 1
+
+
+def test_adapted_phantoms_have_no_id_that_makes_them_again(among_real):
+    ids = load(among_real("001_HC.png", "")).frame["image_id"].tolist()
+    assert ids == ["", "phantom-BPD-train-1", "", "phantom-CRL-train-1"]
+
+
+def test_phantoms_adapted_to_a_test_examination_are_refused(among_real):
+    table = load(among_real("001_HC.png", "005_HC.png", "007_HC.png"))
+    with pytest.raises(DatasetError, match=r"005_HC\.png"):
+        refuse_test_examinations(table)
+    with pytest.raises(DatasetError, match=r"005_HC\.png"):
+        split_by_patient(table, validation=0.4)
 
 
 def test_files_are_read_from_disk(write_image, tmp_path):
