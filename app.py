@@ -24,6 +24,12 @@ page = st.navigation(
             help="From the scanner's screen to what the network sees, stage by stage.",
         ),
         st.Page(
+            "pages/augmentation.py",
+            title="Augmentation",
+            icon=":material/flip:",
+            help="How training images are varied: what a network learns to overlook.",
+        ),
+        st.Page(
             "pages/corruption.py",
             title="Corruption",
             icon=":material/blur_on:",
@@ -46,6 +52,12 @@ page = st.navigation(
             title="Confusion matrix",
             icon=":material/grid_on:",
             help="What a model gets wrong, down to each image.",
+        ),
+        st.Page(
+            "pages/results.py",
+            title="Results",
+            icon=":material/query_stats:",
+            help="Training, figures and calibration of every model, beside what the seeds published.",
         ),
     ],
     position="top",

@@ -23,10 +23,13 @@ from core.explain import Method
 from core.explain.base import Progress, no_progress
 from core.library import NamedImage, curve_sample, open_image
 from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, clean, finish, prepare, run
+from core.results import Calibration
+from core.results import calibration as calibrate
 from core.similarity import Reference, ssim_map
 from core.sweep import ImageSweep, SampleSweep, sweep_image, sweep_sample
 from core.zoo import Card, Classifier, Prediction, list_cards, load_model
-from core.zoo.assessment import read_evaluation
+from core.zoo.assessment import Assessment, assessments_of, read_evaluation
+from core.zoo.history import read_history
 from core.zoo.prediction import to_unit
 from core.zoo.runtime import tensorflow
 from core.zoo.uncertainty import ThresholdCheck, Uncertainty, UncertaintyMethod, check_threshold
@@ -118,10 +121,28 @@ def prepared(sha256: str, pixels: np.ndarray, card: Card) -> np.ndarray:
     return result_store().get(("prepared", sha256, card.name), compute)
 
 
-@st.cache_data(ttl="10s", max_entries=4, show_spinner=False)
+@st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
 def evaluation_rows(card: Card) -> pd.DataFrame:
     """The rows of a model's ``evaluation.csv``, one an image; empty where it was never evaluated."""
-    return read_evaluation(card.name)
+    return read_evaluation(card.name, classes=card.classes)
+
+
+@st.cache_resource(ttl="10s", max_entries=16, show_spinner=False)
+def assessments(card: Card) -> list[Assessment]:
+    """What a model did on each data set of its ``evaluation.csv``; shared, so not to be changed."""
+    return assessments_of(evaluation_rows(card), card.classes)
+
+
+def calibration(assessment: Assessment) -> Calibration:
+    """Calibration on a data set: its curve resamples patients many times, so it is kept."""
+    content = pd.util.hash_pandas_object(assessment.labelled.astype(str)).to_numpy().tobytes()
+    return shared_store().get(("calibration", content), lambda: calibrate(assessment))
+
+
+@st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
+def history(card: Card) -> pd.DataFrame:
+    """The epochs of a model's training; empty where it has no record of them."""
+    return read_history(card.name)
 
 
 @dataclass(frozen=True)
@@ -293,6 +314,12 @@ def has_sample_sweep(card: Card, kind: str) -> bool:
 def cards() -> list[Card]:
     """Cards of all models that can predict; read again after ten seconds, so that a newly trained model appears."""
     return list_cards(with_weights=True)
+
+
+@st.cache_data(ttl="10s", max_entries=1, show_spinner=False)
+def described_cards() -> list[Card]:
+    """Cards of all models, those without weights too."""
+    return list_cards()
 
 
 @st.cache_resource(max_entries=LOADED_MODELS, show_spinner=False)

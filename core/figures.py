@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -326,6 +327,43 @@ def spread_bars(
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "reversed"},
         xaxis={"range": [0, 1.02], "title": "probability"},
         yaxis={"autorange": "reversed"},
+    )
+    return figure
+
+
+def history_figure(history: pd.DataFrame, measure: str, *, height: int = 280) -> go.Figure:
+    """``loss`` or ``accuracy`` of training and validation images against epochs, the start of each stage marked.
+
+    ``history`` comes from :func:`core.zoo.history.read_history`.
+    """
+    figure = go.Figure()
+    for column, name, colour in ((measure, "training", BLUE), (f"val_{measure}", "validation", ORANGE)):
+        if column in history:
+            figure.add_scatter(
+                x=history["number"],
+                y=history[column],
+                mode="lines+markers",
+                name=name,
+                line={"color": colour},
+                marker={"size": 5},
+                hovertemplate=f"{name} {measure} %{{y:.4f}}, epoch %{{x}}<extra></extra>",
+            )
+    starts = history.loc[history["stage"] != history["stage"].shift(), ["number", "stage"]]
+    if len(starts) > 1:
+        for number, stage in starts.itertuples(index=False):
+            figure.add_vline(
+                x=number - 0.5,
+                line={"color": NEUTRAL, "dash": "dot"},
+                annotation_text=str(stage),
+                annotation_position="top right",
+            )
+    figure.update_layout(
+        height=height,
+        margin={**MARGIN, "t": 48},
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.3, "x": 0},
+        xaxis={"title": "epoch", "range": [0.4, len(history) + 0.6]},
+        yaxis={"title": measure},
     )
     return figure
 

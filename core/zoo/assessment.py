@@ -6,8 +6,9 @@ Simulated and real images are never mixed: a data set is one or the other.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,12 @@ class Assessment:
     def labelled(self) -> pd.DataFrame:
         return self.rows[self.rows["label"] != ""]
 
-    @property
+    @cached_property
     def matrix(self) -> np.ndarray:
         """Confusion matrix (K, K) of the labelled images."""
         return matrix_of(self.labelled, self.classes)
 
-    @property
+    @cached_property
     def accuracy(self) -> Share:
         """Share of labelled images that are right, with an interval by patient."""
         return share_by_patient(self.labelled["label"] == self.labelled["predicted"], self.labelled["patient"])
@@ -213,25 +214,56 @@ def record(assessment: Assessment, card: Card, folder: Path, name: str, argument
     return card
 
 
-def read_evaluation(name: str, folder: Path = MODELS_FOLDER) -> pd.DataFrame:
+def read_evaluation(name: str, folder: Path = MODELS_FOLDER, *, classes: Sequence[str] = ()) -> pd.DataFrame:
     """The rows of ``models/<name>/evaluation.csv``; empty where the model was never evaluated.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        The model's; where given, labels, predictions and probabilities are checked against them.
 
     Raises
     ------
     ModelError
-        If the file lacks a column.
+        If the file cannot be read, lacks a column, mixes simulated and real images under one name, or does not fit the
+        classes.
     """
     path = folder / name / EVALUATION_NAME
     if not path.is_file():
         return pd.DataFrame()
-    rows = pd.read_csv(path, keep_default_na=False)
-    missing = {"image", "label", "predicted", "data", "simulated"} - set(rows.columns)
-    if missing:
+    advice = f"write it again with python -m core evaluate --model {name} --data DIR --record NAME."
+    try:
+        rows = pd.read_csv(path, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{EVALUATION_NAME} of model {name!r} cannot be read; {advice}") from error
+    probabilities = [f"p_{one}" for one in classes]
+    for column in ("image", "patient", "label", "predicted", "data", "simulated", *probabilities):
+        if column not in rows:
+            raise ModelError(f"{EVALUATION_NAME} of model {name!r} lacks the column {column!r}; {advice}")
+    if len(rows) and (rows["simulated"].dtype != bool or rows.groupby("data")["simulated"].nunique().max() > 1):
         raise ModelError(
-            f"{EVALUATION_NAME} of model {name!r} lacks the column {min(missing)!r}; "
-            f"write it again with python -m core evaluate --model {name} --data DIR --record NAME."
+            f"{EVALUATION_NAME} of model {name!r} does not say of each data set whether it is simulated; {advice}"
         )
+    if classes:
+        unknown = sorted((set(rows["label"]) - {*classes, ""}) | (set(rows["predicted"]) - {*classes}))
+        if unknown:
+            raise ModelError(
+                f"{EVALUATION_NAME} of model {name!r} names {unknown[0]!r}, which is none of its classes; {advice}"
+            )
+        rows[probabilities] = rows[probabilities].apply(pd.to_numeric, errors="coerce")
+        if not ((rows[probabilities] >= 0) & (rows[probabilities] <= 1)).to_numpy().all():
+            raise ModelError(f"{EVALUATION_NAME} of model {name!r} holds a probability outside 0 to 1; {advice}")
     return rows
+
+
+def assessments_of(rows: pd.DataFrame, classes: list[str]) -> list[Assessment]:
+    """One assessment a data set from the rows of ``evaluation.csv``, in their order; ``layout`` is the set's name."""
+    if rows.empty:
+        return []
+    return [
+        Assessment(group.reset_index(drop=True), classes, data, bool(group["simulated"].iloc[0]), ())
+        for data, group in rows.groupby("data", sort=False)
+    ]
 
 
 def _figures(assessment: Assessment) -> list[tuple[str, Share]]:

@@ -25,15 +25,21 @@ def page_frame(path: str) -> Iterator[None]:
     body = st.container()
     st.divider()
     st.caption(DISCLAIMER)
-    with body:
-        try:
-            yield
-            for card in cache.cards():
-                if card.default:
-                    # Warms up while the page is read. Only now: loading slows down everything beside it.
-                    cache.start_loading(card)
-        except PlaneLabError as error:
-            log.warning("shown to the user", exc_info=True)
-            st.error(str(error), icon=":material/error:")
+    with body, errors_as_sentences():
+        yield
+        for card in cache.cards():
+            if card.default:
+                # Warms up while the page is read. Only now: loading slows down everything beside it.
+                cache.start_loading(card)
     with timer_slot:
         timer.start_timers()
+
+
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """Show an error meant for users where it happened; what comes after the block goes on."""
+    try:
+        yield
+    except PlaneLabError as error:
+        log.warning("shown to the user", exc_info=True)
+        st.error(str(error), icon=":material/error:")

@@ -16,15 +16,18 @@ CLASSIFICATION = ("plane", "anatomy")
 POLL_SECONDS = 1.0
 
 
-def pick_model(tasks: tuple[str, ...] = CLASSIFICATION) -> Card:
+def pick_model(tasks: tuple[str, ...] = CLASSIFICATION, *, with_weights: bool = True) -> Card:
     """Show the picker of the models of some tasks and the button to the card.
+
+    Models that ship as card and figures alone are left out unless ``with_weights`` is False.
 
     Raises
     ------
     ModelError
         If no model of these tasks is installed.
     """
-    cards = {card.name: card for card in cache.cards() if card.task in tasks}
+    known = cache.cards() if with_weights else cache.described_cards()
+    cards = {card.name: card for card in known if card.task in tasks}
     if not cards:
         raise ModelError(
             f"No model for the task {' or '.join(tasks)} is installed; train one with python -m core train --help."
