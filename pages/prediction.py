@@ -6,22 +6,17 @@ import streamlit as st
 
 from core import cache
 from core.figures import probability_bars
-from core.preprocessing import PreprocessingSettings
 from pages.components.header import pick_image_and_model
 from pages.components.image_picker import uploads
 from pages.components.model_picker import model_when_ready
 from pages.components.pictures import picture, to_display
 from pages.components.state import open_image
-
-UNLIKE = (
-    "This image is unlike the images the model was trained on, so its answer is a guess beyond what it knows. "
-    "The model was trained on simulated first-trimester planes."
-)
+from pages.components.uncertainty import ask_about_all, how_sure
 
 st.title("Prediction")
 st.markdown("Pick or upload an image and read which plane the network takes it for, and how sure it is.")
 picked, card = pick_image_and_model()
-settings = PreprocessingSettings.from_dict(card.preprocessing)
+model = rule = None
 
 if picked:
     sha256 = picked.frame.sha256
@@ -55,50 +50,68 @@ if picked:
                 alt="Probability of each plane",
             )
             if prediction.unlike_training[0]:
-                st.warning(UNLIKE, icon=":material/warning:")
-            if picked.plane is not None:
+                origin = "simulated images" if card.training.get("simulated") else "images"
+                st.warning(
+                    "This image is unlike the images the model was trained on, so its answer is a guess beyond what it "
+                    f"knows. The model was trained on {origin} of {', '.join(card.classes)}.",
+                    icon=":material/warning:",
+                )
+            if picked.plane in model.classes:
                 right_or_wrong = "right" if picked.plane == prediction.labels[0] else "wrong"
                 st.caption(f"This image was simulated as {picked.plane}: the answer is {right_or_wrong}.")
+            elif picked.plane is not None:
+                st.caption(
+                    f"This image was simulated as {picked.plane}, none of this model's classes: "
+                    "no answer it can give is right."
+                )
+    if model:
+        st.subheader("How sure is it?")
+        st.markdown("Compare what different ways of asking say, and set how sure an answer must be to do without you.")
+        rule = how_sure(model, picked.frame, bool(prediction.unlike_training[0]))
 
 frames = uploads()
 st.subheader("All uploaded images")
 if not frames:
     st.caption("Upload several images at once above and their predictions appear here as a table.")
-else:
-    model = model_when_ready(card) if not picked else model
-    if model:
-        rows = []
-        for image_id, frame in frames.items():
-            answer = cache.prediction(model, frame.sha256, cache.prepared(frame.sha256, frame.pixels, card))
-            rows.append(
-                {
-                    "image": frame.source,
-                    "plane": answer.labels[0],
-                    **{
-                        f"p({name})": value for name, value in zip(answer.classes, answer.probabilities[0], strict=True)
-                    },
-                    "entropy (bit)": float(answer.entropy[0]),
-                    "unlike training": bool(answer.unlike_training[0]),
-                    "id": image_id,
-                }
-            )
-        table = pd.DataFrame(rows)
-        st.dataframe(
-            table.drop(columns="id"),
-            hide_index=True,
-            column_config={
-                name: st.column_config.NumberColumn(format="%.3f") for name in table if name.startswith("p(")
+elif rule:
+    answers = ask_about_all(model, frames, rule)
+    rows = []
+    for image_id, frame in frames.items():
+        seen = cache.prediction(model, frame.sha256, cache.prepared(frame.sha256, frame.pixels, card))
+        answer = answers[image_id]
+        unlike = bool(seen.unlike_training[0])
+        rows.append(
+            {
+                "image": frame.source,
+                "plane": answer.labels[0],
+                **{f"p({name})": value for name, value in zip(answer.classes, answer.mean[0], strict=True)},
+                "entropy (bit)": float(answer.predictive_entropy[0]),
+                "unlike training": unlike,
+                "expert": rule.sends(answer, unlike),
             }
-            | {"entropy (bit)": st.column_config.NumberColumn(format="%.2f")},
-            alt="Predictions of all uploaded images",
         )
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.download_button(
-                "Download as CSV",
-                table.drop(columns="id").to_csv(index=False),
-                file_name="predictions.csv",
-                mime="text/csv",
-                icon=":material/download:",
-            )
-            chosen = st.selectbox("Open", list(frames), format_func=lambda name: frames[name].source, key="open_upload")
-            st.button("Show this image above", on_click=open_image, args=(chosen,), icon=":material/open_in_full:")
+    table = pd.DataFrame(rows)
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={name: st.column_config.NumberColumn(format="%.3f") for name in table if name.startswith("p(")}
+        | {
+            "entropy (bit)": st.column_config.NumberColumn(format="%.2f"),
+            "expert": st.column_config.CheckboxColumn(help="Send to an expert, by the rule set above."),
+        },
+        alt="Predictions of all uploaded images",
+    )
+    st.caption(
+        f"{int(table['expert'].sum())} of {len(table)} are flagged *send to an expert*: {rule.method.title} below "
+        f"{100 * rule.threshold:.0f} %, or unlike the training data."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.download_button(
+            "Download as CSV",
+            table.assign(method=rule.method.name, expert_below=rule.threshold).to_csv(index=False),
+            file_name="predictions.csv",
+            mime="text/csv",
+            icon=":material/download:",
+        )
+        chosen = st.selectbox("Open", list(frames), format_func=lambda name: frames[name].source, key="open_upload")
+        st.button("Show this image above", on_click=open_image, args=(chosen,), icon=":material/open_in_full:")

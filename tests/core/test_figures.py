@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 
-from core.evaluation import wilson
+from core.evaluation import accuracy_kept, reliability, wilson
 from core.figures import (
+    abstain_curve,
     confusion_figure,
     histogram_figure,
     image_sweep_figure,
     probability_bars,
+    reliability_diagram,
     sample_sweep_figure,
     share_text,
+    spread_bars,
 )
 from core.sweep import ImageSweep, SampleSweep
 
@@ -87,3 +90,55 @@ def test_a_histogram_tells_counts_on_hover():
 def test_a_share_without_images_is_no_number():
     assert share_text(wilson(0, 0)) == "no image"
     assert share_text(wilson(9, 10)).startswith("90.0 % (")
+
+
+@pytest.fixture
+def answers() -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(1)
+    return generator.dirichlet([1, 1, 1], 200), generator.integers(0, 3, 200)
+
+
+def test_a_reliability_diagram_shows_the_bins_that_hold_images(answers):
+    bins = reliability(*answers, bins=10)
+    filled = [one for one in bins if one.n]
+    assert len(filled) < len(bins)
+    figure = reliability_diagram(bins)
+    diagonal, points, counts = figure.data
+    assert list(diagonal.x) == list(diagonal.y) == [0, 1]
+    assert list(points.x) == [one.confidence for one in filled]
+    assert list(points.y) == [one.accuracy.value for one in filled]
+    assert np.allclose(np.add(points.y, points.error_y.array), [one.accuracy.high for one in filled])
+    assert np.allclose(np.subtract(points.y, points.error_y.arrayminus), [one.accuracy.low for one in filled])
+    assert list(counts.y) == [one.n for one in filled]
+    assert sum(counts.y) == 200
+
+
+def test_a_reliability_diagram_of_nothing_is_the_diagonal():
+    _, points, counts = reliability_diagram(reliability(np.zeros((0, 3)), np.zeros(0, int))).data
+    assert len(points.x) == len(counts.x) == 0
+
+
+def test_an_abstain_curve_holds_accuracies_inside_their_band_and_the_current_share(answers):
+    curve = accuracy_kept(*answers)
+    figure = abstain_curve(curve, 0.8)
+    upper, lower, line = (np.asarray(trace.y, float) for trace in figure.data)
+    assert np.allclose(line, [share.value for share in curve.accuracy])
+    assert np.all(lower <= line)
+    assert np.all(line <= upper)
+    assert np.allclose(figure.data[-1].x, curve.share)
+    assert vertical_lines(figure) == {"now": 0.8}
+
+
+def test_bars_of_methods_stand_in_their_order_with_spreads_inside_0_and_1():
+    answers = {
+        "Single pass": (np.array([0.9, 0.08, 0.02]), np.zeros(3)),
+        "Ensemble": (np.array([0.8, 0.15, 0.05]), np.array([0.3, 0.1, 0.1])),
+    }
+    figure = spread_bars(PLANES, answers)
+    bars = {bar.name: bar for bar in figure.data}
+    for title, (mean, spread) in answers.items():
+        assert np.allclose(bars[title].x, mean)
+        assert np.allclose(bars[title].customdata, spread)
+    ensemble = bars["Ensemble"]
+    assert np.allclose(ensemble.error_x.array, [0.2, 0.1, 0.1])
+    assert np.allclose(ensemble.error_x.arrayminus, [0.3, 0.1, 0.05])
