@@ -29,11 +29,14 @@ declare_ranges(
 EARLY_LIMIT_MM = 33.0
 """Biparietal diameter up to which the ventricles and choroid plexuses fill the brain."""
 
+SECTIONS = ("transthalamic", "transventricular", "transcerebellar")
+"""Sections of the neurosonogram that a late head can be cut in."""
+
 
 class _Head:
     """Measures that every part of one head shares."""
 
-    def __init__(self, draw: Draw, bpd: float, down: np.ndarray) -> None:
+    def __init__(self, draw: Draw, bpd: float, down: np.ndarray, section: str | None = None) -> None:
         self.draw = draw
         self.bpd = bpd
         self.down = down
@@ -44,11 +47,26 @@ class _Head:
         self.scalp = bpd * draw.uniform("head.scalp_thickness", 0.015, 0.05 if not self.early else 0.07)
         low, high = (-14.0, 0.0) if self.early else (-21.0, -8.0)
         self.brain = draw.uniform("head.brain_echo", low, high)
+        self.lost_bone = 0.0  # depth of the one long stretch that drops out, at `lost_at` with `lost_width`
+        if section is not None:
+            self._as_in_routine(section)
         self.contour = self._contour()
         uneven = np.interp(
             np.linspace(0, 9, len(self.contour)), np.arange(10), draw.normals("head.skull_uneven", 10, 0.22)
         )
         self.inner = curves.offset(self.contour, -self.skull * np.exp(uneven * np.hanning(len(uneven)) ** 0.2))
+
+    def _as_in_routine(self, section: str) -> None:
+        """What routine frames of the neurosonogram add: darker brains, thinner and thicker bone, lost walls."""
+        draw = self.draw
+        self.brain += draw.uniform("brain.dimness", -5, 9)
+        self.skull = max(self.skull * draw.log_uniform("brain.skull_scale", 0.65, 1.45), 0.8)
+        if draw.chance("brain.loses_wall", 0.40):
+            self.lost_bone = draw.uniform("brain.lost_depth", 0.5, 0.98)
+        self.lost_at = draw.uniform("brain.lost_at", 0, 1)
+        self.lost_width = draw.uniform("brain.lost_width", 0.04, 0.17)
+        if section == "transcerebellar":
+            self.a *= draw.uniform("brain.cerebellar_length", 0.92, 1.08)
 
     def _contour(self) -> np.ndarray:
         draw = self.draw
@@ -71,7 +89,7 @@ class _Head:
         return curves.lumpy(outline, self.draw.normals(f"head.{name}_lumps", 8), amount)
 
 
-def axial_head(draw: Draw, bpd: float, down: np.ndarray) -> Anatomy:
+def axial_head(draw: Draw, bpd: float, down: np.ndarray, section: str | None = None) -> Anatomy:
     """An axial head of a given biparietal diameter.
 
     Parameters
@@ -80,9 +98,16 @@ def axial_head(draw: Draw, bpd: float, down: np.ndarray) -> Anatomy:
     bpd: biparietal diameter, mm.
     down: unit vector (2,) in head coordinates along which the beam travels; the half of the brain nearer to the
         probe is hazy, the far half clear.
+    section: one of `SECTIONS` for a routine frame of the neurosonogram, which varies more and needs a biparietal
+        diameter above `EARLY_LIMIT_MM`; None for a head whose section is drawn as the BPD plane does.
     """
-    head = _Head(draw, bpd, down)
-    items = _envelope(head) + (_early_brain(head) if head.early else _late_brain(head)) + _bone_surfaces(head)
+    head = _Head(draw, bpd, down, section)
+    items = _envelope(head)
+    if section is not None:
+        items += _routine_brain(head, section)
+    else:
+        items += _early_brain(head) if head.early else _late_brain(head)
+    items += _bone_surfaces(head)
     outline = curves.offset(head.contour, head.scalp)
     return Anatomy(items, outline, outline, outline)
 
@@ -117,6 +142,9 @@ def _bone_surfaces(head: _Head) -> list[Shape | Reflector]:
     for centre, width, depth in zip(centres, widths, depths, strict=True):
         distance = np.abs((at - centre + 0.5) % 1 - 0.5)
         gain *= 1 - depth * np.exp(-((distance / width) ** 4))
+    if head.lost_bone:
+        distance = np.abs((at - head.lost_at + 0.5) % 1 - 0.5)
+        gain *= 1 - head.lost_bone * np.exp(-((distance / head.lost_width) ** 4))
     waves = draw.normals("head.bone_waves", 24, 0.20)
     for order, (cosine, sine) in enumerate(waves.reshape(12, 2), start=1):
         gain *= np.exp(cosine * np.cos(2 * np.pi * order * at) + sine * np.sin(2 * np.pi * order * at))
@@ -442,3 +470,115 @@ def _cerebellum(head: _Head) -> list[Shape | Reflector]:
     vermis = head.blob("vermis", (place, 0.0), (0.11, 0.07), 0.04)
     items.append(Shape("cerebellum", vermis, Tissue(head.brain + 10, 0.02, 2), 0.01 * head.bpd))
     return items
+
+
+def _routine_brain(head: _Head, section: str) -> list[Shape | Reflector]:
+    """A routine frame of one section; every structure may be faint or missing."""
+    draw = head.draw
+    items = _near_haze(head) + _mottles(head)
+    far = 1.0 if head.down[1] >= 0 else -1.0
+    cerebellar = section == "transcerebellar"
+    clear = 1.0 if section == "transventricular" else draw.uniform("brain.ventricle_share", 0.15, 0.9)
+    if draw.chance("brain.shows_ventricle", 0.3 if cerebellar else 0.85):
+        items += _lateral_ventricle(head, "far", far, clear)
+    if draw.chance("brain.shows_near_ventricle", 0.3):
+        items += _lateral_ventricle(head, "near", -far, draw.uniform("brain.near_ventricle_share", 0.15, 0.9))
+    if draw.chance("brain.shows_thalami", 0.35 if section == "transventricular" else 0.85):
+        lift = draw.uniform("brain.thalamus_lift", -7, 5)
+        items += _thalami(head, (-0.24, 0.20), draw.uniform("brain.thalamus_breadth", 0.26, 0.46), head.brain + lift)
+    if draw.chance("brain.shows_horns", 0.7):
+        items += _frontal_horns(head, far)
+    items += _insula(head, far) + _sulci(head) + _gyri(head, far) + _late_midline(head)
+    if cerebellar:
+        items += _posterior_fossa(head)
+    items += _dashes(head, draw.integer("brain.dashes", 0, 22), -18, draw.uniform("brain.dash_most", -6, 8))
+    return items + _flecks(head)
+
+
+def _mottles(head: _Head) -> list[Shape | Reflector]:
+    """Broad lighter and darker areas: shadows of sutures, islands of denser tissue."""
+    draw = head.draw
+    count = draw.integer("brain.mottles", 0, 9)
+    places = draw.uniforms("brain.mottle_places", 2 * count, -0.7, 0.7).reshape(-1, 2)
+    sizes = draw.uniforms("brain.mottle_sizes", 2 * count, 0.08, 0.38).reshape(-1, 2)
+    levels = draw.uniforms("brain.mottle_levels", count, -7, 7)
+    items: list[Shape | Reflector] = []
+    for k, (place, size, level) in enumerate(zip(places, sizes, levels, strict=True)):
+        spot = curves.within(head.blob(f"mottle_{k}", place, size, 0.2, count=28), head.inner, 0.05 * head.bpd)
+        items.append(Shape("brain", spot, Tissue(head.brain + level, 0.01, 2.5), 0.03 * head.bpd))
+    return items
+
+
+def _gyri(head: _Head, far: float) -> list[Shape | Reflector]:
+    """Late in pregnancy: grainy cortex and branching fissures, brighter in the far half."""
+    draw = head.draw
+    if not draw.chance("brain.shows_gyri", float(np.interp(head.bpd, [45, 90], [0.05, 0.75]))):
+        return []
+    items: list[Shape | Reflector] = []
+    grains = draw.integer("brain.grains", 30, 130)
+    level = draw.uniform("brain.grain_level", -14, 3)
+    for x, y, turn in draw.uniforms("brain.grain_places", 3 * grains, -1, 1).reshape(-1, 3):
+        radius = np.sqrt(abs(x)) * 0.86
+        spot = radius * np.array([np.cos(np.pi * y), np.sin(np.pi * y)])
+        fainter = 6 * max(-far * spot[1], 0)
+        line = head.at(spot) + curves.rotate(np.array([[-0.5, 0.0], [0.0, 0.1], [0.5, 0.0]]), np.pi * turn) * (
+            0.035 * head.bpd
+        )
+        items.append(Reflector(line, level - fainter, exponent=2, floor=0.35, roughness=4))
+    for k in range(draw.integer("brain.fissures", 1, 6)):
+        start = draw.uniforms(f"brain.fissure_{k}_at", 2, -0.6, 0.6)
+        steps = draw.normals(f"brain.fissure_{k}_steps", 8, 0.07).reshape(-1, 2)
+        heading = draw.uniforms(f"brain.fissure_{k}_heading", 2, -0.12, 0.12)
+        path = start + np.cumsum(steps + heading, axis=0)
+        line = curves.within(head.at(curves.open_spline(path, 5)), head.inner, 0.06 * head.bpd)
+        strength = draw.uniform(f"brain.fissure_{k}_level", -8, 10)
+        items.append(Reflector(line, strength, exponent=3, floor=0.3, roughness=4, thickness=0.012 * head.bpd))
+    return items
+
+
+def _posterior_fossa(head: _Head) -> list[Shape | Reflector]:
+    """Cerebellum like a dumb-bell, often tilted, its leaves as stripes, before the dark cisterna magna."""
+    draw = head.draw
+    place = draw.uniform("brain.cerebellum_place", 0.44, 0.64)
+    tilt = draw.uniform("brain.cerebellum_tilt", -0.45, 0.45)
+    lobe_length, lobe_breadth = (
+        draw.uniform("brain.lobe_length", 0.12, 0.20),
+        draw.uniform("brain.lobe_breadth", 0.19, 0.29),
+    )
+    centre = head.at((place, draw.uniform("brain.cerebellum_aside", -0.06, 0.06)))
+    margin = 0.02 * head.bpd
+
+    def put(points: np.ndarray) -> np.ndarray:
+        return curves.within(curves.rotate(points, tilt) + centre, head.inner, margin)
+
+    def oval(name: str, x: float, y: float, radii, amount: float) -> np.ndarray:
+        shape = curves.ellipse((x * head.a, y * head.b), (radii[0] * head.a, radii[1] * head.b), count=48)
+        return put(curves.lumpy(shape, draw.normals(f"brain.{name}_lumps", 8), amount))
+
+    dark = Tissue(draw.uniform("brain.cistern_echo", -42, -20), -0.05, 1)
+    depth = draw.uniform("brain.cistern_depth", 0.05, 0.16)
+    spread = 1.7 * lobe_breadth
+    items: list[Shape | Reflector] = [
+        Shape(
+            "ventricle",
+            oval("cistern", lobe_length * 0.8, 0.0, (depth + 0.5 * lobe_length, spread), 0.06),
+            dark,
+            margin,
+        )
+    ]
+    lift, rim = draw.uniform("brain.cerebellum_lift", -1, 10), draw.uniform("brain.cerebellum_rim", -10, 9)
+    stripes = draw.integer("brain.leaves", 0, 5)
+    stripe_level = draw.uniform("brain.leaf_level", -18, -2)
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        faint = draw.uniform(f"brain.{side}_lobe_faint", -6, 0)
+        middle = sign * lobe_breadth
+        lobe = oval(f"{side}_lobe", 0.0, middle, (lobe_length, lobe_breadth), 0.05)
+        items.append(Shape("cerebellum", lobe, Tissue(head.brain + lift + faint, 0.01, 1.8), 0.012 * head.bpd))
+        items.append(Reflector(lobe, rim + faint, closed=True, exponent=3, floor=0.25, roughness=4))
+        for share in np.linspace(-0.6, 0.6, stripes):
+            y = (middle + lobe_breadth * np.linspace(-0.7, 0.7, 8)) * head.b
+            x = (share * lobe_length * np.sqrt(1 - np.linspace(-0.7, 0.7, 8) ** 2)) * head.a
+            items.append(Reflector(put(np.stack([x, y], axis=1)), stripe_level + faint, floor=0.2, roughness=4))
+    vermis = oval("vermis", -0.01, 0.0, (0.8 * lobe_length, 0.35 * lobe_breadth), 0.08)
+    bright = head.brain + lift + draw.uniform("brain.vermis_lift", 0, 10)
+    return [*items, Shape("cerebellum", vermis, Tissue(bright, 0.02, 2), 0.015 * head.bpd)]

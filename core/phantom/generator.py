@@ -112,9 +112,9 @@ def simulate(plane, anatomy_draw: Draw, draw: Draw, speckle: np.random.Generator
     finer = draw.uniform("screen.oversampling", 1.0, 1.7)
     finer = 1 + (finer - 1) * float(np.clip((600 - rows) / 300, 0, 1))
     inner = (round(rows * finer), round(columns * finer))
-    unit = scene.unit_field(draw, columns / rows)
+    unit = scene.unit_field(draw, columns / rows, plane.view.wider)
     anatomy, view = scene.place(draw, lambda down: plane.anatomy(anatomy_draw, down), plane.view, unit)
-    picture = scene.image_scene(anatomy, view, draw, speckle, inner)
+    picture = scene.image_scene(anatomy, view, draw, speckle, inner, plane.view.wider)
     if inner == shape:
         return picture
     size = (columns, rows)

@@ -13,8 +13,9 @@ import numpy as np
 
 from core.errors import ParameterError
 from core.phantom.anatomy import Anatomy, declare_structures
-from core.phantom.axial_head import axial_head
+from core.phantom.axial_head import SECTIONS, axial_head
 from core.phantom.axial_trunk import OCCASIONAL, axial_abdomen, axial_thorax
+from core.phantom.femur import femur
 from core.phantom.sagittal import sagittal_fetus
 from core.phantom.scene import View
 from core.phantom.settings import Draw, declare_ranges
@@ -111,11 +112,11 @@ class Abdomen(Plane):
         "skin", "body wall", "liver", "stomach", "umbilical vein", "aorta", "inferior vena cava", "ribs", "spine",
         "amniotic fluid", "uterine wall",
     )  # fmt: skip
-    view = View(fill=(0.45, 1.30), turn=40.0, any_turn=0.9, seen=(0.62, 1.0))
+    view = View(fill=(0.45, 1.30), turn=40.0, any_turn=0.9, seen=(0.62, 1.0), wider=True)
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
         weeks = draw.normal("trunk.weeks", 25, 7, 14, 40)
-        return axial_abdomen(draw, (25 + 3.4 * (weeks - 14)) * draw.uniform("trunk.growth", 0.9, 1.1))
+        return axial_abdomen(draw, (25 + 3.4 * (weeks - 14)) * draw.uniform("trunk.growth", 0.9, 1.1), down)
 
 
 class Thorax(Plane):
@@ -126,8 +127,31 @@ class Thorax(Plane):
         "skin", "body wall", "lungs", "heart", "heart chambers", "septum", "aorta", "ribs", "spine", "amniotic fluid",
         "uterine wall",
     )  # fmt: skip
-    view = View(fill=(0.50, 1.45), turn=40.0, any_turn=0.9, seen=(0.50, 1.0))
+    view = View(fill=(0.50, 1.45), turn=40.0, any_turn=0.9, seen=(0.50, 1.0), wider=True)
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
         weeks = draw.normal("trunk.weeks", 25, 7, 14, 40)
-        return axial_thorax(draw, (23 + 3.0 * (weeks - 14)) * draw.uniform("trunk.growth", 0.9, 1.1))
+        return axial_thorax(draw, (23 + 3.0 * (weeks - 14)) * draw.uniform("trunk.growth", 0.9, 1.1), down)
+
+
+class Femur(Plane):
+    """The thigh lengthwise, the femur's shaft with both ends in view."""
+
+    name = "femur"
+    structures = ("femur shaft", "thigh", "epiphysis", "amniotic fluid", "uterine wall")
+    view = View(fill=(0.33, 0.95), turn=22.0, any_turn=0.20, seen=(0.96, 1.0), wider=True)
+
+    def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
+        return femur(draw, draw.uniform("femur.length", 20, 75), down)
+
+
+class Brain(Plane):
+    """Axial head of the second or third trimester: transthalamic, transventricular or transcerebellar."""
+
+    name = "brain"
+    structures = ("skull", "brain", "scalp", "midline", "amniotic fluid", "uterine wall")
+    view = View(fill=(0.40, 1.20), turn=35.0, any_turn=0.35, seen=(0.70, 1.0), wider=True)
+
+    def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
+        section = draw.choice("brain.section", SECTIONS, [0.34, 0.33, 0.33])
+        return axial_head(draw, draw.uniform("brain.bpd", 38, 100), down, section)

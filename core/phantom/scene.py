@@ -36,13 +36,15 @@ class View:
     """How a plane is to be shown: the share of the picture its frame fills, and how it may be turned.
 
     `turn` is the deviation in degrees about the plane's own orientation, `any_turn` the share turned at random, `seen`
-    the range of the share of the anatomy that must lie within the sector.
+    the range of the share of the anatomy that must lie within the sector. `wider` draws a wider variety of fields of
+    view and presets, for planes whose frames come from many scanners.
     """
 
     fill: tuple[float, float]
     turn: float
     any_turn: float
     seen: tuple[float, float]
+    wider: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,18 @@ class Picture:
     pixel_size_mm: float
 
 
-def unit_field(draw: Draw, aspect: float) -> FieldOfView:
+def unit_field(draw: Draw, aspect: float, wider: bool = False) -> FieldOfView:
     """A field of view whose window is 1 high and `aspect` wide: convex, linear or trapezoid, whole or zoomed.
 
     Everything is in shares of the picture's height, so that depth and shape of the fan tell nothing of the plane.
+    `wider` as in `View`.
     """
-    shape = draw.choice("scanner.array", ["convex", "flat"], [0.90, 0.10])
+    shape = draw.choice("scanner.array", ["convex", "flat"], [0.80, 0.20] if wider else [0.90, 0.10])
     wanted = aspect * draw.uniform("scanner.fan_aspect", 0.90, 1.60)
     half = np.deg2rad(draw.normal("scanner.half_angle", 33, 11, 15, 60))
     if shape == "flat":
-        half = np.deg2rad(float(draw.choice("scanner.trapezoid_degrees", ["1", "14"])))
+        slopes = ["1", "7", "14", "21"] if wider else ["1", "14"]
+        half = np.deg2rad(float(draw.choice("scanner.trapezoid_degrees", slopes)))
         radius, near, far = max(wanted / 2 - np.tan(half), 0.25) / np.tan(half), 0.0, 1.0
     else:
         # Width 2 b sin(half) and height b - t cos(half) of a fan between radii t and b give the wanted aspect.
@@ -212,7 +216,12 @@ def scanner_processing(draw: Draw) -> Processing:
 
 
 def image_scene(
-    anatomy: Anatomy, field: FieldOfView, draw: Draw, speckle: np.random.Generator, shape: tuple[int, int]
+    anatomy: Anatomy,
+    field: FieldOfView,
+    draw: Draw,
+    speckle: np.random.Generator,
+    shape: tuple[int, int],
+    wider: bool = False,
 ) -> Picture:
     """Surround an anatomy and image it at a given size.
 
@@ -222,6 +231,7 @@ def image_scene(
     draw: source of surroundings and scanner.
     speckle: source of scatterers and noise.
     shape: rows and columns of the picture, with the window's aspect.
+    wider: as in `View`.
     """
     around = surround(draw, anatomy, field)
     beam = scanner_beam(draw, field)
@@ -237,9 +247,40 @@ def image_scene(
     grid = PolarGrid.fit(field, beam, max_rows=int(1.25 * rows) + 60, max_beams=int(0.85 * columns) + 60)
     levels = _echo_levels(canvas, grid, beam, draw, speckle, drift, processing.gamma)
     picture, sector = acoustics.scan_convert(levels, grid, shape)
-    image = acoustics.to_bytes(acoustics.process(picture, processing), processing.quality)
+    picture = acoustics.process(picture, processing)
+    if wider:
+        picture = _preset(draw, picture)
+    image = acoustics.to_bytes(picture, processing.quality)
+    if wider:
+        image = _passed_on(draw, image)
     sector = sector & ~_black_boxes(draw, shape)
     return masked_picture(image, canvas.labels, sector, field.height / rows)
+
+
+def _preset(draw: Draw, picture: np.ndarray) -> np.ndarray:
+    """Presets of other makers on a processed picture in [0, 1]: dark or bright, veiled, flat or clipped."""
+    picture = picture * draw.uniform("preset.brightness", 0.70, 1.40)
+    if draw.chance("preset.veiled", 0.35):
+        rows, columns = picture.shape
+        corners = draw.uniforms("preset.veil", 9, 0.0, 0.16).reshape(3, 3).astype(np.float32)
+        veil = cv2.resize(corners, (columns, rows), interpolation=cv2.INTER_CUBIC)
+        picture = picture + np.maximum(veil, 0) * (1 - picture)
+    if draw.chance("preset.flat", 0.25):
+        middle = float(picture.mean())
+        picture = middle + (picture - middle) * draw.uniform("preset.contrast", 0.55, 1.0)
+    return np.clip(picture, 0, 1).astype(np.float32)
+
+
+def _passed_on(draw: Draw, image: np.ndarray) -> np.ndarray:
+    """What happens between scanner and archive: stored smaller, enlarged again, compressed once more."""
+    if draw.chance("archive.stored_smaller", 0.30):
+        factor = draw.uniform("archive.smaller", 0.40, 0.85)
+        small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        image = cv2.resize(small, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    if draw.chance("archive.compressed", 0.25):
+        ok, code = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, draw.integer("archive.quality", 30, 80)])
+        image = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE) if ok else image
+    return image
 
 
 def masked_picture(image: np.ndarray, labels: np.ndarray, sector: np.ndarray, pixel_size_mm: float) -> Picture:
