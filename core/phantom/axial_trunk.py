@@ -20,7 +20,7 @@ OCCASIONAL = ("spleen", "bowel", "gallbladder", "kidney", "thymus", "vertebral c
 declare_ranges(
     {
         "trunk.flatness": {"train": (0.84, 1.08), "unseen": (0.74, 0.83)},
-        "trunk.wall": {"train": (0.040, 0.105), "unseen": (0.108, 0.130)},
+        "trunk.wall": {"train": (0.045, 0.125), "unseen": (0.128, 0.150)},
         "trunk.rib_spacing": {"train": (0.30, 0.62), "unseen": (0.22, 0.29)},
         "thorax.atrial_share": {"train": (0.34, 0.48), "unseen": (0.26, 0.33)},
         "abdomen.vein_width": {"train": (0.035, 0.085), "unseen": (0.087, 0.105)},
@@ -69,6 +69,18 @@ class _Trunk:
         outline = self.at(curves.lumpy(outline, self.draw.normals(f"{name}_lumps", 10), amount))
         return curves.within(outline, self.inner, 0.01 * self.width)
 
+    def patchy(self, name: str, knots: int, waves: float, gaps: int) -> np.ndarray:
+        """Gain along a line that waxes, wanes and drops out; (96,)."""
+        draw = self.draw
+        at = np.linspace(0, 1, 96)
+        gain = np.exp(np.interp(at, np.linspace(0, 1, knots), draw.normals(f"{name}_waves", knots, waves)))
+        count = draw.integer(f"{name}_gaps", 0, gaps)
+        centres = draw.uniforms(f"{name}_gap_places", count, 0, 1)
+        widths = draw.uniforms(f"{name}_gap_widths", count, 0.02, 0.14)
+        for centre, width in zip(centres, widths, strict=True):
+            gain *= 1 - np.exp(-((np.abs((at - centre + 0.5) % 1 - 0.5) / width) ** 4))
+        return gain
+
     def clear(self, name: str) -> float:
         """How well a structure shows, from hardly (0.1) to fully (1)."""
         return self.draw.uniform(f"{name}_clear", 0.1, 1.0) ** 0.6
@@ -79,24 +91,55 @@ def _enclosure(trunk: _Trunk, inside: str, tissue: Tissue) -> Items:
     draw, wall = trunk.draw, trunk.wall
     fat = draw.uniform("trunk.fat_share", 0.15, 0.65)
     muscle = curves.offset(trunk.contour, -fat * wall * trunk.uneven)
-    waves = draw.normals("trunk.skin_waves", 16, 0.45)
-    gain = np.exp(np.interp(np.linspace(0, 1, 90), np.linspace(0, 1, 16), waves))
-    lining = np.exp(
-        np.interp(np.linspace(0, 1, 90), np.linspace(0, 1, 16), draw.normals("trunk.lining_waves", 16, 0.7))
-    )
+    gain = trunk.patchy("trunk.skin", 16, 0.6, 5)
+    lining = trunk.patchy("trunk.lining", 16, 0.8, 6)
+    skin = (draw.uniform("trunk.skin_exponent", 2, 6), draw.uniform("trunk.skin_floor", 0.03, 0.2), 3.0, gain)
+    face = (draw.uniform("trunk.lining_exponent", 2, 6), draw.uniform("trunk.lining_floor", 0.02, 0.15), 4.0, lining)
+    layer = 0.3 * wall * draw.uniform("trunk.lining_thick", 0, 1)
+    soft = draw.uniform("trunk.inner_softness", 0.08, 0.35) * wall
     return [
         Shape("skin", trunk.contour, Tissue(draw.uniform("trunk.fat_echo", -11, 3), 0.02, 2.2, 0.5), 0.1 * wall),
-        Reflector(
-            trunk.contour, draw.uniform("trunk.skin_strength", -6, 13), True, draw.uniform("trunk.skin_exponent", 2, 6),
-            draw.uniform("trunk.skin_floor", 0.03, 0.2), 3.0, gain,
-        ),
+        Reflector(trunk.contour, draw.uniform("trunk.skin_strength", -6, 13), True, *skin),
         Shape("body wall", muscle, Tissue(draw.uniform("trunk.muscle_echo", -20, -5), 0.03, 2.0), 0.12 * wall),
-        Shape(inside, trunk.inner, tissue, draw.uniform("trunk.inner_softness", 0.08, 0.35) * wall),
-        Reflector(
-            trunk.inner, draw.uniform("trunk.lining_strength", -8, 14), True, draw.uniform("trunk.lining_exponent", 2, 6),
-            draw.uniform("trunk.lining_floor", 0.02, 0.15), 4.0, lining, 0.3 * wall * draw.uniform("trunk.lining_thick", 0, 1),
-        ),
-    ]  # fmt: skip
+        Shape(inside, trunk.inner, tissue, soft),
+        Reflector(trunk.inner, draw.uniform("trunk.lining_strength", -8, 14), True, *face, layer),
+    ]
+
+
+def _smudges(trunk: _Trunk, inside: str, base: float) -> Items:
+    """Where the wall is not crisp: lighter and darker patches of muscle, fat and partial volume across its layers."""
+    draw = trunk.draw
+    count = draw.integer("trunk.smudges", 2, 14)
+    angles = draw.uniforms("trunk.smudge_places", count, -np.pi, np.pi)
+    depths = draw.uniforms("trunk.smudge_depths", count, 0.15, 1.25)
+    lengths = draw.uniforms("trunk.smudge_lengths", count, 0.03, 0.16)
+    levels = draw.uniforms("trunk.smudge_levels", count, -13, 5)
+    items: Items = []
+    for k in range(count):
+        line = trunk.ring(angles[k] + np.linspace(-2, 2, 9) * lengths[k], depths[k] * trunk.wall)
+        width = trunk.wall * draw.uniform(f"trunk.smudge_{k}_width", 0.25, 0.8) * np.sin(np.linspace(0.3, 2.84, 9))
+        label = "body wall" if depths[k] < 1 else inside
+        items.append(Shape(label, curves.strip(line, width), Tissue(base + levels[k], 0.02, 2.0), 0.22 * trunk.wall))
+    return items
+
+
+def _edge_shadows(trunk: _Trunk, down: np.ndarray) -> Items:
+    """Sound that grazes the curved sides is bent away: the far wall fades on one or both sides."""
+    draw = trunk.draw
+    items: Items = []
+    for side, sign in (("first", -1.0), ("second", 1.0)):
+        if not draw.chance(f"trunk.{side}_edge_shadow", 0.55):
+            continue
+        aside = np.array([down[1], -down[0]]) * sign
+        middle = np.arctan2(*aside) + draw.uniform(f"trunk.{side}_edge_at", -0.12, 0.12)
+        span = draw.uniform(f"trunk.{side}_edge_span", 0.10, 0.42)
+        line = trunk.ring(middle + np.linspace(-span, span, 12), 0.5 * trunk.wall)
+        length = trunk.width * span
+        loss = draw.uniform(f"trunk.{side}_edge_loss", 4, 22) / length
+        echo = draw.uniform(f"trunk.{side}_edge_echo", -24, -8)
+        strip = curves.strip(line, 0.75 * trunk.wall)
+        items.append(Shape("body wall", strip, Tissue(echo, loss, 2.0), 0.3 * trunk.wall))
+    return items
 
 
 def _ribs(trunk: _Trunk, long_share: float) -> Items:
@@ -139,11 +182,11 @@ def _spine(trunk: _Trunk) -> Items:
     clear = trunk.clear("trunk.spine")
     place = trunk.ring(np.zeros(1), trunk.wall + width * draw.uniform("trunk.spine_depth", 0.015, 0.065))[0]
     place = place + (draw.uniform("trunk.spine_aside", -0.03, 0.03) * width, 0.0)
-    size = width * draw.uniform("trunk.spine_size", 0.034, 0.062)
+    size = width * draw.uniform("trunk.spine_size", 0.024, 0.056)
     loss = draw.uniform("trunk.bone_loss", 7, 26) / (2 * size)
     bone = Tissue(draw.uniform("trunk.bone_echo", -2, 11) - 5 * (1 - clear), loss, 3.0)
     strength = draw.uniform("trunk.bone_strength", 6, 24) - 6 * (1 - clear)
-    muscle = curves.ellipse(place + (0, 0.6 * size), (4.2 * size, 2.4 * size))
+    muscle = curves.ellipse(place + np.array([0, 0.6 * size]), (4.2 * size, 2.4 * size))
     muscle = curves.within(muscle, trunk.contour, 0.35 * trunk.wall)
     echo = draw.uniform("trunk.back_echo", -16, -4)
     turn = draw.uniform("trunk.spine_turn", -0.25, 0.25)
@@ -155,27 +198,29 @@ def _spine(trunk: _Trunk) -> Items:
         "right": ((spread, 0.9), (1.15, 0.5), -0.75),
     }
     items: Items = [Shape("body wall", muscle, Tissue(echo, 0.03, 2.0), 0.6 * size)]
-    canal = curves.ellipse(place + (0, 0.35 * size), (0.95 * size, 0.8 * size), count=30)
+    canal = curves.ellipse(place + np.array([0, 0.35 * size]), (0.95 * size, 0.8 * size), count=30)
     if cluster:
         mass = curves.lumpy(
-            curves.ellipse(place, (2.0 * size, 1.5 * size)), draw.normals("trunk.cluster_lumps", 12), 0.1
+            curves.ellipse(place, (2.0 * size, 1.5 * size)), draw.normals("trunk.cluster_lumps", 8), 0.16
         )
         items.append(Shape("spine", mass, bone, 0.3 * size))
-        items.append(Reflector(mass, strength, True, 2.5, 0.25, 5.0))
+        items.append(Reflector(mass, strength - 4, True, 5.0, 0.05, 6.0, None, 0.5 * size))
     else:
         items.append(Shape("vertebral canal", canal, Tissue(echo - draw.uniform("trunk.canal", 2, 12)), 0.2 * size))
     for name, (offset, radii, angle) in centres.items():
         if cluster and name == "body":
             continue
-        grow = draw.uniform(f"trunk.{name}_grow", 0.7, 1.3)
+        grow = draw.uniform(f"trunk.{name}_grow", 0.55, 1.35)
         spot = place + curves.rotate(np.array([offset]) * size, turn)[0]
         part = curves.ellipse(spot, (radii[0] * size * grow, radii[1] * size * grow), angle + turn, 32)
         part = curves.within(
-            curves.lumpy(part, draw.normals(f"trunk.{name}_lumps", 8), 0.1), trunk.contour, 0.01 * width
+            curves.lumpy(part, draw.normals(f"trunk.{name}_lumps", 6), 0.2), trunk.contour, 0.01 * width
         )
-        items.append(Shape("spine", part, bone, 0.2 * size))
-        level = strength + draw.uniform(f"trunk.{name}_level", -6, 2)
-        items.append(Reflector(part, level, True, 2.5, 0.22, 5.0, None, 0.4 * size))
+        echo = bone.echo + draw.uniform(f"trunk.{name}_echo", -7, 2)
+        soft = draw.uniform(f"trunk.{name}_soft", 0.15, 0.7) * size
+        items.append(Shape("spine", part, Tissue(echo, loss, 3.5), soft))
+        level = strength + draw.uniform(f"trunk.{name}_level", -14, 0)
+        items.append(Reflector(part, level, True, 5.0, 0.05, 6.0, None, 0.6 * size))
     return items
 
 
@@ -198,7 +243,7 @@ def _tube(label: str, path: np.ndarray, widths, echo: float, wall: float, soft: 
     along = np.interp(np.linspace(0, 1, len(path)), np.linspace(0, 1, len(widths)), widths)
     across = curves.normals(path, closed=False) * along[:, None] / 2
     items: Items = [Shape(label, curves.limb(path, widths), Tissue(echo, -0.05, 1.0), soft * float(np.mean(widths)))]
-    return items + [Reflector(path + sign * across, wall, exponent=4, floor=0.12, roughness=3.5) for sign in (-1, 1)]
+    return [*items, *(Reflector(path + sign * across, wall, False, 4, 0.12, 3.5) for sign in (-1, 1))]
 
 
 def _flecks(trunk: _Trunk, name: str, most: int, low: float, high: float) -> Items:
@@ -271,18 +316,20 @@ def _great_vessels(trunk: _Trunk, base: float) -> Items:
 # Abdomen -------------------------------------------------------------------------------------------------------------
 
 
-def axial_abdomen(draw: Draw, width: float) -> Anatomy:
+def axial_abdomen(draw: Draw, width: float, down: np.ndarray) -> Anatomy:
     """A section through the upper abdomen at the level of stomach and portal sinus.
 
     Parameters
     ----------
     draw: source of the numbers.
     width: transverse diameter, mm.
+    down: unit vector (2,) in trunk coordinates along which the beam travels; where it grazes the sides, they shadow.
     """
     trunk = _Trunk(draw, width)
     base = draw.uniform("abdomen.liver_echo", -11, 1)
     tissue = Tissue(base, 0.01, draw.uniform("abdomen.liver_patches", 0.5, 2.6), draw.uniform("abdomen.layers", 0, 1.5))
     items = _arms(trunk, 0.22) + _enclosure(trunk, "liver", tissue)
+    items += _smudges(trunk, "liver", base) + _edge_shadows(trunk, down)
     items += _lumps(trunk, "abdomen.lumps", "liver", 7, base, 5)
     items += _bowel(trunk, base) + _kidneys(trunk, base)
     items += _liver_vessels(trunk, base) + _stomach(trunk, base) + _umbilical_vein(trunk, base)
@@ -326,7 +373,8 @@ def _umbilical_vein(trunk: _Trunk, base: float) -> Items:
     bend = draw.uniform("abdomen.vein_bend", -0.32, 0.06)
     reach = draw.uniform("abdomen.vein_reach", 0.12, 0.52)
     aside = draw.uniform("abdomen.vein_aside", -0.10, 0.10)
-    knots = [[aside, start], [aside + 0.02, (start + bend) / 2], [aside + 0.05, bend], [aside + 0.5 * reach, bend + 0.14],
+    knots = [[aside, start], [aside + 0.02, (start + bend) / 2], [aside + 0.05, bend]]
+    knots += [[aside + 0.5 * reach, bend + 0.14],
              [aside + reach, bend + draw.uniform("abdomen.vein_drop", 0.02, 0.30)]]  # fmt: skip
     shown = draw.choice("abdomen.vein_shown", ["whole", "straight", "sinus"], [0.6, 0.15, 0.25])
     knots = {"whole": knots, "straight": knots[:3], "sinus": knots[2:]}[shown]
@@ -415,22 +463,25 @@ def _liver_vessels(trunk: _Trunk, base: float) -> Items:
 # Thorax --------------------------------------------------------------------------------------------------------------
 
 
-def axial_thorax(draw: Draw, width: float) -> Anatomy:
+def axial_thorax(draw: Draw, width: float, down: np.ndarray) -> Anatomy:
     """A section through the chest: four chambers, an outflow tract, three vessels, or something in between.
 
     Parameters
     ----------
     draw: source of the numbers.
     width: transverse diameter, mm.
+    down: unit vector (2,) in trunk coordinates along which the beam travels; where it grazes the sides, they shadow.
     """
     trunk = _Trunk(draw, width)
     base = draw.uniform("thorax.lung_echo", -9, 3)
-    patches = draw.uniform("thorax.lung_patches", 0.6, 3.2)
+    patches = draw.uniform("thorax.lung_patches", 0.6, 4.0)
     tissue = Tissue(base, 0.01, patches, draw.uniform("thorax.lung_layers", 0.0, 1.5))
     items = _arms(trunk, 0.35) + _enclosure(trunk, "lungs", tissue)
+    items += _smudges(trunk, "lungs", base) + _edge_shadows(trunk, down)
     items += _lumps(trunk, "thorax.lumps", "lungs", 6, base, 4) + _flecks(trunk, "thorax.lung_flecks", 14, -14, 2)
-    view = draw.choice("thorax.view", ["four chambers", "left outflow", "right outflow", "three vessels", "arches", "grazed"],
-                       [0.58, 0.10, 0.08, 0.10, 0.05, 0.09])  # fmt: skip
+    views = {"four chambers": 0.58, "left outflow": 0.10, "right outflow": 0.08, "three vessels": 0.10, "arches": 0.05}
+    views["grazed"] = 0.09
+    view = draw.choice("thorax.view", list(views), list(views.values()))
     if view in ("three vessels", "arches"):
         items += _three_vessels(trunk, base, view == "arches")
         key = curves.ellipse(trunk.at([(0, -0.1)])[0], 0.4 * trunk.half_axes)
@@ -455,15 +506,19 @@ class _Heart:
         self.length = size * float(trunk.half_axes.mean())
         self.breadth = self.length * draw.uniform("thorax.heart_breadth", 0.68, 0.90)
         # Apex to the front left, about 45 degrees from the line between sternum and spine.
-        self.axis = np.deg2rad(draw.normal("thorax.heart_axis", 45, 14, 10, 85))
+        self.axis = np.deg2rad(draw.normal("thorax.heart_axis", 45, 16, 5, 90))
         shift = draw.uniforms("thorax.heart_shift", 2, -0.07, 0.07)
         self.centre = trunk.at([np.array([-0.10, -0.13]) + shift])[0]
         self.clear = max(trunk.clear("thorax.heart"), 0.35)
         self.muscle = base + draw.uniform("thorax.muscle_lift", -10, 2)
         self.blood = self.muscle - draw.uniform("thorax.blood_dark", 14, 38) * self.clear
         self.septum = draw.uniform("thorax.septum", 0.05, 0.12)
-        self.wall = draw.uniform("thorax.muscle_wall", 0.08, 0.24)
+        self.wall = draw.uniform("thorax.muscle_wall", 0.05, 0.22)
+        self.patchy = draw.uniform("thorax.line_patchiness", 0.3, 1.2)
         self.line = draw.uniform("thorax.heart_lines", -6, 11) - 5 * (1 - self.clear)
+        # No heart is symmetrical: a smooth bend of its coordinates deforms walls, septa and chambers together.
+        self.bends = draw.normals("thorax.bends", 4, 0.07) * (1.0, 1.0, 0.5, 0.5)
+        self.phases = draw.uniforms("thorax.bend_phases", 4, 0, 2 * np.pi)
         egg = curves.closed_spline([[-0.95, 0.0], [-0.75, 0.72], [-0.1, 1.0], [0.55, 0.72], [1.0, 0.05], [0.6, -0.66],
                                     [-0.1, -0.98], [-0.75, -0.75]], 9)  # fmt: skip
         egg = curves.lumpy(egg, draw.normals("thorax.heart_lumps", 10), 0.035)
@@ -472,6 +527,8 @@ class _Heart:
     def at(self, points) -> np.ndarray:
         """Heart coordinates to millimetres."""
         u, v = np.asarray(points, float).T
+        (a, b, c, d), (p, q, r, s) = self.bends, self.phases
+        u, v = u + a * np.sin(2 * v + p) + c * np.sin(4 * u + r), v + b * np.sin(2 * u + q) + d * np.sin(4 * v + s)
         along = np.array([-np.sin(self.axis), -np.cos(self.axis)])
         across = np.array([np.cos(self.axis), -np.sin(self.axis)])
         place = self.centre + np.outer(u * self.length, along) + np.outer(v * self.breadth, across)
@@ -500,12 +557,15 @@ class _Heart:
     def _chamber(self, name: str, knots, amount: float) -> Items:
         draw = self.draw
         outline = curves.lumpy(curves.closed_spline(knots, 7), draw.normals(f"thorax.{name}_lumps", 10), amount)
-        echo = self.blood + draw.uniform(f"thorax.{name}_haze", 0, 7)
+        echo = self.blood + draw.uniform(f"thorax.{name}_haze", 0, 9)
         outline = self.at(outline)
+        gain = self.trunk.patchy(f"thorax.{name}", 10, self.patchy, 3)
+        soft = draw.uniform(f"thorax.{name}_soft", 0.01, 0.05) * self.breadth
+        rim = self.line - draw.uniform(f"thorax.{name}_rim", 0, 14)
         return [
-            Shape("heart chambers", outline, Tissue(echo, -0.06, 1.5), draw.uniform(f"thorax.{name}_soft", 0.01, 0.05) * self.breadth),
-            Reflector(outline, self.line - draw.uniform(f"thorax.{name}_rim", 0, 12), True, 4, 0.12, 4.0),
-        ]  # fmt: skip
+            Shape("heart chambers", outline, Tissue(echo, -0.06, 1.5), soft),
+            Reflector(outline, rim, True, 4, 0.1, 4.0, gain),
+        ]
 
     def _chambers(self) -> Items:
         draw = self.draw
@@ -521,16 +581,24 @@ class _Heart:
             end = apex - 0.8 * w + draw.uniform(f"thorax.{name}_apex", -0.12, 0.05)
             middle = (start + end) / 2
             tip = draw.uniform(f"thorax.{name}_tip", 0.10, 0.30)
-            knots = [[start, sign * s], [start, sign * 0.80 * room], [middle, sign * 0.92 * room], [0.7 * end + 0.3 * middle, sign * 0.62 * room],
-                     [end, sign * (s + tip)], [middle, sign * (s + 0.02)]]  # fmt: skip
-            items += self._chamber(f"{name}_ventricle", knots, 0.035)
+            outer, inner = sign * 0.92 * room, sign * (s + 0.02)
+            knots = [[start, sign * s], [start, 0.87 * outer], [middle, outer]]
+            knots += [[0.7 * end + 0.3 * middle, 0.67 * outer], [end, sign * (s + tip)], [middle, inner]]
+            moved = np.array(knots) + draw.normals(f"thorax.{name}_knots", 12, 0.05).reshape(-1, 2)
+            items += self._chamber(f"{name}_ventricle", moved, 0.05)
             deep = -0.95 + 0.6 * w + draw.uniform(f"thorax.{name}_depth", -0.05, 0.12)
             top = cross - 0.05 + (self.offset if sign > 0 else 0.0)
             half = (top + deep) / 2
             breadth = draw.uniform(f"thorax.{name}_atrium", 0.60, 0.88)
-            knots = [[top, sign * 0.5 * s], [half, sign * 0.5 * s], [deep, sign * 0.22], [0.8 * deep + 0.2 * half, sign * 0.8 * breadth],
-                     [half, sign * breadth], [top, sign * 0.82 * breadth]]  # fmt: skip
-            items += self._chamber(f"{name}_atrium", knots, 0.04)
+            outer = sign * breadth
+            knots = [[top, sign * 0.5 * s], [half, sign * 0.5 * s], [deep, sign * 0.22]]
+            knots += [[0.8 * deep + 0.2 * half, 0.8 * outer], [half, outer], [top, 0.82 * outer]]
+            moved = np.array(knots) + draw.normals(f"thorax.{name}_atrium_knots", 12, 0.06).reshape(-1, 2)
+            items += self._chamber(f"{name}_atrium", moved, 0.05)
+            if draw.chance(f"thorax.{name}_open", 0.45):  # the valve is open: atrium and ventricle are one room
+                size = draw.uniforms(f"thorax.{name}_passage", 2, 0.12, 0.28)
+                door = self.at(curves.ellipse((cross, sign * 0.42), size, count=28))
+                items.append(Shape("heart chambers", door, Tissue(self.blood, -0.06, 1.5), 0.03 * self.breadth))
         return items
 
     def _septa(self) -> Items:
@@ -543,18 +611,18 @@ class _Heart:
         level = self.muscle + draw.uniform("thorax.septum_lift", -2, 6)
         items.append(Shape("septum", curves.strip(line, thick), Tissue(level, 0.01, 1.5), 0.2 * thick))
         across = curves.normals(line, closed=False) * thick * 0.45
-        items += [Reflector(line + k * across, self.line, exponent=4, floor=0.12, roughness=3.5) for k in (-1, 1)]
+        for name, sign in (("left", -1.0), ("right", 1.0)):
+            level_here = self.line - draw.uniform(f"thorax.septum_{name}_line", 0, 12)
+            gain = self.trunk.patchy(f"thorax.septum_{name}", 8, self.patchy, 2)
+            items.append(Reflector(line + sign * across, level_here, False, 4, 0.1, 4.0, gain))
         first, last = -0.88, self.cross
         gap = first + (last - first) * draw.uniform("thorax.foramen_at", 0.35, 0.65)
         half = draw.uniform("thorax.foramen", 0.03, 0.14)
         for name, ends in (("back", (first, gap - half)), ("front", (gap + half, last))):
             if ends[1] - ends[0] < 0.05:
                 continue
-            part = self.at(
-                curves.open_spline(
-                    [[ends[0], 0], [np.mean(ends), draw.uniform(f"thorax.{name}_bow", -0.04, 0.04)], [ends[1], 0]], 5
-                )
-            )
+            bow = draw.uniform(f"thorax.{name}_bow", -0.04, 0.04)
+            part = self.at(curves.open_spline([[ends[0], 0], [np.mean(ends), bow], [ends[1], 0]], 5))
             width = self.breadth * draw.uniform(f"thorax.{name}_width", 0.03, 0.08)
             items.append(Shape("septum", curves.strip(part, width), Tissue(level, 0, 1), 0.25 * width))
             items.append(Reflector(part, self.line, exponent=4, floor=0.12, roughness=3.5))

@@ -139,7 +139,7 @@ class Femur(Plane):
 
     name = "femur"
     structures = ("femur shaft", "thigh", "epiphysis", "amniotic fluid", "uterine wall")
-    view = View(fill=(0.33, 0.95), turn=22.0, any_turn=0.20, seen=(0.96, 1.0), wider=True)
+    view = View(fill=(0.28, 0.95), turn=22.0, any_turn=0.20, seen=(0.96, 1.0), wider=True)
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
         return femur(draw, draw.uniform("femur.length", 20, 75), down)
