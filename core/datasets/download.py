@@ -119,15 +119,14 @@ def download(
     with requests.Session() as session:
         session.headers.update({"User-Agent": "PlaneLab", "Accept-Encoding": "identity"})
         for file in _published(session, source, server.rstrip("/"), pause):
-            if _finished(folder).get(file.name) == file.md5:
+            if _is_unpacked(file, folder):
                 continue
             path = folder / file.name
             if not (path.is_file() and path.stat().st_size == file.size and _md5(path) == file.md5):
                 _fetch(session, file, folder, progress, pause).replace(path)
             if path.suffix == ".zip":
-                unpack(path, folder, progress)
+                _remember(file, unpack(path, folder, progress), folder)
                 path.unlink()
-            _finish(folder, file)
     return folder
 
 
@@ -151,12 +150,12 @@ def _published(session: requests.Session, source: Source, server: str, pause: Ca
             file["key"]: PublishedFile(
                 file["key"],
                 int(file["size"]),
-                str(file["checksum"]).removeprefix("md5:"),
+                _published_md5(file["checksum"]),
                 f"{server}/records/{source.record}/files/{file['key']}?download=1",
             )
             for file in answer["files"]
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DatasetError(
             f"The record of {source.title} on {host} has a form that is not known here; download it by hand from "
             f"{server}/records/{source.record} and report this."
@@ -168,6 +167,13 @@ def _published(session: requests.Session, source: Source, server: str, pause: Ca
             f"{server}/records/{source.record}."
         )
     return [listed[name] for name in source.files]
+
+
+def _published_md5(checksum: str) -> str:
+    algorithm, _, value = checksum.partition(":")
+    if algorithm != "md5" or not re.fullmatch("[0-9a-f]{32}", value):
+        raise ValueError(checksum)
+    return value
 
 
 def _fetch(session: requests.Session, file: PublishedFile, folder: Path, progress: Progress, pause: Callable) -> Path:
@@ -302,13 +308,17 @@ def _full(folder: Path, name: str, needed: int = 0) -> DatasetError:
 
 def _md5(path: Path) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def unpack(archive: Path, folder: Path, progress: Progress = lambda what, share: None) -> None:
+def unpack(archive: Path, folder: Path, progress: Progress = lambda what, share: None) -> list[str]:
     """Unpack a ZIP archive into a folder, whole or not at all as far as the archive goes.
 
     Everything is unpacked and its checksums are verified aside before the first file appears in ``folder``.
+
+    Returns
+    -------
+    Names of the files and folders that now lie directly in ``folder``.
 
     Raises
     ------
@@ -332,6 +342,7 @@ def unpack(archive: Path, folder: Path, progress: Progress = lambda what, share:
             target = folder / path.relative_to(aside)
             target.parent.mkdir(parents=True, exist_ok=True)
             path.replace(target)
+        return sorted({path.relative_to(aside).parts[0] for path in files})
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DatasetError(
             f"{archive.name} is damaged and cannot be unpacked; delete it and download it again."
@@ -359,16 +370,23 @@ def _check_entry(entry: zipfile.ZipInfo, archive: str) -> None:
         )
 
 
-def _finished(folder: Path) -> dict[str, str]:
-    """File name -> MD5 of what was downloaded, and unpacked where it is an archive."""
-    try:
-        record = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
+def _is_unpacked(archive: PublishedFile, folder: Path) -> bool:
+    """True if this version of an archive was unpacked here and nobody has deleted it since."""
+    done = _record(folder).get(archive.name)
+    return bool(done) and done["md5"] == archive.md5 and all((folder / name).exists() for name in done["unpacked"])
 
 
-def _finish(folder: Path, file: PublishedFile) -> None:
+def _remember(archive: PublishedFile, unpacked: list[str], folder: Path) -> None:
+    record = _record(folder) | {archive.name: {"md5": archive.md5, "unpacked": unpacked}}
     draft = folder / f"{RECORD_NAME}.part"
-    draft.write_text(json.dumps(_finished(folder) | {file.name: file.md5}, indent=1), encoding="utf-8")
+    draft.write_text(json.dumps(record, indent=1), encoding="utf-8")
     draft.replace(folder / RECORD_NAME)
+
+
+def _record(folder: Path) -> dict[str, dict]:
+    """What was unpacked here: an archive's name -> its MD5 and what came out of it."""
+    try:
+        return json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        # Without a readable record everything is fetched again, which is safe.
+        return {}

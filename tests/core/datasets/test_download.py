@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import signal
 import socket
 import struct
@@ -218,8 +219,30 @@ def test_a_second_call_downloads_nothing(fetch, zenodo):
     assert zenodo.requests == []
 
 
-def test_a_file_deleted_since_is_fetched_again_where_it_is_whole(fetch, zenodo, tmp_path):
-    """A list put there by hand counts if its checksum is right."""
+@pytest.mark.parametrize(("name", "asked"), [("training_set", [ARCHIVE]), (LIST, [LIST])])
+def test_what_was_deleted_since_is_fetched_again_and_nothing_else(fetch, zenodo, name, asked):
+    gone = fetch() / name
+    shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+    zenodo.requests.clear()
+    assert_complete(fetch())
+    assert [name for name, _ in zenodo.requests] == asked
+
+
+def test_without_a_readable_record_everything_is_fetched_again(fetch, zenodo, tmp_path):
+    (fetch() / RECORD_NAME).write_text("{cut")
+    assert_complete(fetch())
+    assert zenodo.asked(ARCHIVE) == ["", ""]
+
+
+def test_a_new_version_of_an_archive_replaces_the_old_one(fetch, zenodo):
+    fetch()
+    names = {f"training_set/{number:03d}_HC.png": picture(number + 10) for number in range(6)}
+    zenodo.files[ARCHIVE] = zipped(names)
+    folder = fetch()
+    assert (folder / "training_set" / "003_HC.png").read_bytes() == picture(13)
+
+
+def test_a_list_put_there_by_hand_is_taken_if_its_checksum_is_right(fetch, zenodo, tmp_path):
     (tmp_path / "hc18").mkdir()
     (tmp_path / "hc18" / LIST).write_bytes(zenodo.files[LIST])
     assert_complete(fetch())
@@ -346,6 +369,8 @@ def test_more_bytes_than_published_in_the_part_start_it_over(fetch, zenodo, tmp_
         (b"{}", "form that is not known"),
         (b"[]", "form that is not known"),
         (b'{"files": [{"key": "training_set.zip", "size": "x", "checksum": "md5:0"}]}', "form that is not known"),
+        (b'{"files": [{"key": "training_set.zip", "size": 1, "checksum": "sha9:0"}]}', "form that is not known"),
+        (b'{"files": [{"key": "training_set.zip", "size": 1, "checksum": null}]}', "form that is not known"),
         (b'{"files": []}', "no longer holds training_set.zip"),
     ],
 )
