@@ -40,9 +40,9 @@ declare_structures([REAL])
 _BLOCK = 64  # pixels; side of the blocks that a spectrum is averaged over
 _COARSE = 8  # poses are searched on maps reduced by this factor
 _POSES = 20
-_FRAMES = 4
+_FRAMES = 3
 _HEAD_MARGIN = (1.08, 8)  # times its radius, and pixels: the skull's glow and the scalp lie outside HC18's ellipse
-_CANDIDATES = 10
+_CANDIDATES = 24
 _LARGEST_HOLE = 0.5  # of the sector; larger heads leave little that is real
 
 
@@ -235,7 +235,7 @@ def match_texture(
     own, other = texture_spectrum(gray, inside), texture_spectrum(reference, reference_inside)
     if own is None or other is None:
         return gray
-    gain = np.clip((other / own) ** (strength / 2), 0.35, 1.6)
+    gain = np.clip((other / own) ** (strength / 2), 0.6, 1.8)
     rows, columns = (cv2.getOptimalDFTSize(side + _BLOCK) for side in gray.shape)
     mean = float(gray[inside].mean())
     padded = np.zeros((rows, columns), np.float32)
@@ -391,9 +391,10 @@ def _best_pose(phantom: Phantom, anatomy: np.ndarray, frame: RealFrame, draw: Dr
         size_there = fitting * scale
         visible_cut = np.sum(edge * sector) * _COARSE**2 / (perimeter * size_there**2)
         clipped = 1 - np.sum(body * sector) / max(np.sum(anatomy) * (fitting * scale) ** 2 / _COARSE**2, 1e-6)
+        missed = np.sum(hole * (1 - body)) / max(hole.sum(), 1)
         real_share = np.sum(sector & ~hole & (body < 0.5)) / max(sector.sum(), 1)
         cost = 2 * bare + 3 * visible_cut + 2 * max(0.0, clipped - 0.15) + 2 * max(0.0, 0.3 - real_share)
-        cost += max(0.0, np.log(size_there / 1.3))  # enlarged speckle is coarse
+        cost += 0.8 * missed + max(0.0, np.log(size_there / 1.1))  # enlarged speckle is coarse
         poses.append(_Pose(real, matrix, float(cost), name))
     return min(poses, key=lambda one: one.cost)
 
