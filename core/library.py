@@ -92,8 +92,22 @@ def open_image(image_id: str) -> NamedImage:
 
 
 def curve_sample(planes: Sequence[str], per_plane: int = CURVE_SAMPLE_PER_PLANE) -> list[NamedImage]:
-    """The fixed sample curves are drawn over: phantoms of settings no model was trained on, the first seeds of each."""
-    return [open_phantom(phantom_id(plane, "unseen", seed)) for plane in planes for seed in range(per_plane)]
+    """The fixed sample curves are drawn over: phantoms of settings no model was trained on, the first seeds of each.
+
+    Of ``planes``, a model's classes, those that cannot be simulated have no sample.
+    """
+    return [
+        open_phantom(phantom_id(plane, "unseen", seed))
+        for plane in can_be_simulated(planes)
+        for seed in range(per_plane)
+    ]
+
+
+def can_be_simulated(planes: Sequence[str]) -> list[str]:
+    """Those of the classes of a model of which there are phantoms."""
+    from core.phantom import PLANES
+
+    return [plane for plane in planes if plane in PLANES]
 
 
 def _manifest(folder: Path) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ from core import cache
 from core.evaluation import accuracy, class_measures
 from core.figures import confusion_figure, share_text
 from core.zoo.assessment import matrix_of
+from core.zoo.cards import TASKS
 from pages.components.link import linked, linked_choice, one_of
 from pages.components.model_picker import pick_model
 from pages.components.pictures import picture
@@ -31,10 +32,16 @@ def choose_cell() -> None:
         st.session_state["cell_page"] = 1
 
 
+def choose_class(title: str, key: str, default: str) -> str:
+    """One of the model's classes; what was chosen for a model of other classes does not count."""
+    chosen = linked(st.selectbox, title, card.classes, key=key, default=default, parse=one_of(card.classes))
+    return chosen if chosen in card.classes else default
+
+
 st.title("Confusion matrix")
 st.markdown("Click a cell to see its images, and an image to open it on the other pages.")
 with st.container(border=True):
-    card = pick_model()
+    card = pick_model(TASKS, with_weights=False)
     rows = cache.evaluation_rows(card)
     labelled = rows[rows["label"] != ""] if len(rows) else rows
     data_sets = list(labelled["data"].unique()) if len(labelled) else []
@@ -85,7 +92,7 @@ else:
         )
         with st.container(horizontal=True):
             true, predicted = (
-                linked(st.selectbox, title, classes, key=key, default=classes[cell], parse=one_of(classes))
+                choose_class(title, key, classes[cell])
                 for title, key, cell in zip(
                     ("True class", "Predicted class"), (TRUE_CLASS, PREDICTED_CLASS), worst, strict=True
                 )

@@ -7,10 +7,11 @@ from core.corruption import get as get_corruption
 from core.explain.rendering import imgify
 from core.figures import image_sweep_figure, probability_bars, sample_sweep_figure
 from core.images import encode_png
+from core.library import can_be_simulated
 from core.preprocessing import PreprocessingSettings
 from pages.components.compare import compare
 from pages.components.distortion import pick_distortion
-from pages.components.header import pick_image_and_model
+from pages.components.header import note_on_classes, pick_image_and_model
 from pages.components.jobs import progress_bar
 from pages.components.link import linked_choice
 from pages.components.model_picker import model_when_ready
@@ -32,6 +33,7 @@ def draw_curves() -> None:
 st.title("Corruption")
 st.markdown("Choose a distortion, move the intensity, and drag the divider to compare the image before and after.")
 picked, card = pick_image_and_model()
+note_on_classes(picked, card)
 
 if picked:
     settings = PreprocessingSettings.from_dict(card.preprocessing)
@@ -123,7 +125,9 @@ if picked:
                 alt="Probabilities and similarity of this image against intensity",
             )
         with sample_slot:
-            if st.session_state.get("curves_stopped") and not cache.has_sample_sweep(card, distortion.kind):
+            if not can_be_simulated(card.classes):
+                st.info("None of this model's classes can be simulated, so there is no sample.", icon=":material/info:")
+            elif st.session_state.get("curves_stopped") and not cache.has_sample_sweep(card, distortion.kind):
                 st.info("The curves were cancelled.", icon=":material/cancel:")
                 st.button("Draw the curves", icon=":material/play_arrow:", on_click=draw_curves)
             else:

@@ -9,7 +9,7 @@ from core import cache
 from core.explain import METHODS, get_method
 from core.explain.rendering import COLOUR_MAPS, overlay
 from core.images import encode_png
-from pages.components.header import pick_image_and_model
+from pages.components.header import note_on_classes, pick_image_and_model
 from pages.components.jobs import progress_bar
 from pages.components.link import linked, linked_choice, number_in, one_of, some_of
 from pages.components.model_picker import model_when_ready
@@ -32,9 +32,11 @@ def cancel(name: str) -> None:
 st.title("Interpretability")
 st.markdown("Choose a class and compare where different methods say the network found its evidence.")
 picked, card = pick_image_and_model()
+note_on_classes(picked, card)
 
 if picked:
-    ordered = sorted(METHODS, key=lambda name: METHODS[name].order)
+    obstacles = {name: get_method(name).obstacle(card) for name in METHODS}
+    ordered = [name for name in sorted(METHODS, key=lambda name: METHODS[name].order) if obstacles[name] is None]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         titles = {PREDICTED: "predicted class"} | {name: name for name in card.classes}
         target_name = linked_choice("Evidence for", titles, key=TARGET, default=PREDICTED)
@@ -48,6 +50,8 @@ if picked:
             format_func=lambda name: get_method(name).title,
             selection_mode="multi",
         )
+    for obstacle in filter(None, obstacles.values()):
+        st.caption(f":material/info: {obstacle}")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         opacity = linked(
             st.slider,

@@ -6,12 +6,12 @@ import streamlit as st
 
 from core import cache
 from core.corruption import get as get_corruption
-from core.explain import get_method
+from core.explain import quick_method
 from core.explain.rendering import overlay
 from core.figures import image_sweep_figure, probability_bars
 from core.preprocessing import PreprocessingSettings
 from pages.components.distortion import pick_distortion
-from pages.components.header import pick_image_and_model
+from pages.components.header import note_on_classes, pick_image_and_model
 from pages.components.jobs import progress_bar
 from pages.components.model_picker import model_when_ready
 from pages.components.pictures import picture, to_display
@@ -65,6 +65,7 @@ with st.container(horizontal=True):
     st.button("Reset", icon=":material/restart_alt:", on_click=reset, help="Back to the example; uploads stay.")
 
 picked, card = pick_image_and_model()
+note_on_classes(picked, card)
 
 if picked:
     settings = PreprocessingSettings.from_dict(card.preprocessing)
@@ -88,14 +89,15 @@ if picked:
         after = cache.prediction(model, picked.frame.sha256, view.network_image, distortion)
         label = after.labels[0]
         target = model.classes.index(label)
-        cam = get_method("cam")
+        method = quick_method(card)
         with columns[1]:
-            explained = cache.explanation(model, picked.frame.sha256, view.network_image, cam, target, distortion)
-            shown = overlay(to_display(view.network_image), explained.values, opacity=0.45, symmetric=True)
+            explained = cache.explanation(model, picked.frame.sha256, view.network_image, method, target, distortion)
+            shown = overlay(to_display(view.network_image), explained.values, opacity=0.45, symmetric=method.signed)
             picture(
                 shown,
-                alt=f"Class activation map for {label}",
-                caption=f"What speaks for {label} (red) or against (blue)",
+                alt=f"{method.title} for {label}",
+                caption=f"What speaks for {label} "
+                + ("(red) or against (blue)" if method.signed else "(bright), by Grad-CAM"),
             )
         with columns[2]:
             st.metric("The network says", f"{label} · {100 * after.confidence[0]:.1f} %")

@@ -15,6 +15,7 @@ import numpy as np
 from core.errors import ParameterError
 
 if TYPE_CHECKING:
+    from core.zoo.cards import Card
     from core.zoo.prediction import Classifier
 
 Progress = Callable[[float], None]
@@ -60,6 +61,10 @@ class Method(ABC):
         super().__init_subclass__(**kwargs)
         if "name" in cls.__dict__:
             METHODS[cls.name] = cls()
+
+    def obstacle(self, card: Card) -> str | None:
+        """Why the method cannot explain this model, as a sentence; None where it can."""
+        return None
 
     @abstractmethod
     def explain(

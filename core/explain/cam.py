@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.errors import ParameterError
 from core.explain.base import Method, Progress, no_progress, resize_maps
 from core.zoo.architectures import LOGITS_LAYER
 
 if TYPE_CHECKING:
+    from core.zoo.cards import Card
     from core.zoo.prediction import Classifier
 
 
@@ -17,7 +19,7 @@ class ClassActivationMapping(Method):
     """The last feature maps weighed by the dense layer's weights of the class.
 
     Its mean over the feature grid plus the class's bias is the logit itself, so it leaves nothing out; it needs global
-    average pooling right before the dense layer, which all our classifiers have.
+    average pooling right before the dense layer, which all our classifiers have but those with a hidden layer.
     """
 
     name = "cam"
@@ -29,9 +31,16 @@ class ClassActivationMapping(Method):
     signed = True
     order = 2
 
+    def obstacle(self, card: Card) -> str | None:
+        if not card.architecture.get("dense"):
+            return None
+        return f"{self.title} needs a network without a hidden layer after the pooling; use Grad-CAM for this one."
+
     def explain(
         self, model: Classifier, images: np.ndarray, targets: np.ndarray, progress: Progress = no_progress
     ) -> np.ndarray:
+        if obstacle := self.obstacle(model.card):
+            raise ParameterError(obstacle)
         _, maps = model.network.feature_maps(images)
         kernel = np.asarray(model.network.model.get_layer(LOGITS_LAYER).kernel)
         progress(1.0)

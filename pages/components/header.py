@@ -18,3 +18,12 @@ def pick_image_and_model() -> tuple[Picked | None, Card]:
         with right:
             card = pick_model()
     return picked, card
+
+
+def note_on_classes(picked: Picked | None, card: Card) -> None:
+    """Say so where the image is known to show none of what the model tells apart."""
+    if picked and picked.plane is not None and picked.plane not in card.classes:
+        st.caption(
+            f":material/info: This image was simulated as {picked.plane}, none of this model's classes "
+            f"({', '.join(card.classes)}): it answers with one of them all the same."
+        )

@@ -105,3 +105,99 @@ def bad_uploads() -> dict[str, tuple[str, bytes]]:
         "too many bytes": ("heavy.bmp", b"BM" + bytes(21 * 2**20)),
         "a GIF": ("moving.png", b"GIF89a" + bytes(50)),
     }
+
+
+ANATOMIES = ["brain", "abdomen", "femur", "thorax"]
+ANATOMY_MODEL = "tiny_anatomy"
+ANATOMY_SIZE = 48
+
+
+@pytest.fixture(scope="session")
+def models_with_anatomy(tmp_path_factory) -> Path:
+    """The models that ship and a tiny one of the four anatomies, with random weights and a hidden layer as 004's."""
+    from core.preprocessing import PreprocessingSettings
+    from core.zoo.architectures import POOLED_LAYER, build_classifier
+    from core.zoo.cards import Card
+    from core.zoo.novelty import Typicality
+    from core.zoo.registry import MODELS_FOLDER
+    from core.zoo.runtime import CompiledNetwork, tensorflow
+    from core.zoo.weights import save_weights, sha256_of
+
+    models = tmp_path_factory.mktemp("models")
+    for path in MODELS_FOLDER.iterdir():
+        if path.is_dir():
+            (models / path.name).symlink_to(path)
+    folder = models / ANATOMY_MODEL
+    folder.mkdir()
+    tensorflow().keras.utils.set_random_seed(3)
+    architecture = {"dense": 16, "filters": [8, 8]}
+    model = build_classifier("cnn", 4, size=ANATOMY_SIZE, **architecture)
+    network = CompiledNetwork(model, input_range=(0.0, 1.0), feature_layer="features", pooled_layer=POOLED_LAYER)
+    images = np.random.default_rng(0).random((40, ANATOMY_SIZE, ANATOMY_SIZE)).astype(np.float32)
+    typicality = Typicality.fit(network.forward(images)[1], np.arange(40) % 4)
+    save_weights(model, folder / "weights.npz", **typicality.to_arrays())
+    Card(
+        name=ANATOMY_MODEL,
+        title="tiny (brain, abdomen, femur, thorax)",
+        task="anatomy",
+        backbone="cnn",
+        classes=ANATOMIES,
+        input={"size": ANATOMY_SIZE, "range": [0, 1], "chain": "plane"},
+        preprocessing=PreprocessingSettings().to_dict(),
+        feature_layer="features",
+        pooled_layer=POOLED_LAYER,
+        temperature=1.0,
+        novelty_threshold=-1e9,
+        training={
+            "simulated": True,
+            "start": "random values",
+            "images": {"train": dict.fromkeys(ANATOMIES, 10)},
+        },
+        split="",
+        weights={
+            "file": "weights.npz",
+            "sha256": sha256_of(folder / "weights.npz"),
+            "bytes": (folder / "weights.npz").stat().st_size,
+            "dtype": "float16",
+        },
+        licences=[],
+        limitations=[],
+        command="python -m core train",
+        architecture=architecture,
+    ).write(folder)
+    return models
+
+
+@pytest.fixture
+def use_models(monkeypatch) -> Callable[[Path], None]:
+    """``use_models(folder)``: the app finds its models there, and reads them anew."""
+    from core import cache
+    from core.zoo import assessment, history, registry
+
+    def forget() -> None:
+        for cached in (cache.cards, cache.described_cards, cache.evaluation_rows, cache.assessments, cache.history):
+            cached.clear()
+
+    def use(folder: Path) -> None:
+        for function in (
+            registry.list_cards,
+            registry.read_card,
+            registry.load_model,
+            assessment.read_evaluation,
+            history.read_history,
+        ):
+            monkeypatch.setattr(function, "__defaults__", (folder,))
+        forget()
+
+    yield use
+    forget()
+
+
+@pytest.fixture
+def anatomy_model(models_with_anatomy, use_models):
+    """The tiny model of the anatomies, installed and loaded."""
+    from core import cache
+    from core.zoo import read_card
+
+    use_models(models_with_anatomy)
+    return cache.start_loading(read_card(ANATOMY_MODEL)).result()

@@ -2,8 +2,9 @@
 
 import pytest
 
-PAGES = ["laboratory", "preprocessing", "corruption", "prediction", "interpretability", "confusion_matrix"]
-WITH_PICKER = PAGES[:-1]
+WITHOUT_MODEL = ["preprocessing"]
+WITH_PICKER = ["laboratory", "preprocessing", "augmentation", "corruption", "prediction", "interpretability"]
+PAGES = [*WITH_PICKER, "confusion_matrix", "results"]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -27,11 +28,12 @@ def test_without_any_image_asks_for_one(open_page, texts, name, monkeypatch, tmp
     assert app.file_uploader(key="uploader")
 
 
-@pytest.mark.parametrize("name", PAGES[:1] + PAGES[2:])
+@pytest.mark.parametrize("name", sorted(set(PAGES) - set(WITHOUT_MODEL)))
 def test_without_a_model_says_how_to_get_one(open_page, name, monkeypatch):
     from core import cache
 
     monkeypatch.setattr(cache, "cards", list)
+    monkeypatch.setattr(cache, "described_cards", list)
     app = open_page(name)
     assert not app.exception
     assert len(app.error) == 1
@@ -119,6 +121,7 @@ def test_a_link_to_a_phantom_simulates_it(open_page):
     "query",
     [
         {"kind": "melt", "intensity_noise": "9999", "model": "../../evil", "methods": "tea,leaves", "target": "femur"}
+        | {"augmentation": "origami", "augmentation_default_rotation": "400", "variation_seed": "-3", "published": "x"}
         | {"opacity": "7", "seed": "1e400", "pre_mask": "carnival", "pre_median_kernel": "4000", "data": "nothing"},
         {"intensity_noise": "nan", "region": "moon", "view": "x", "chain": "?", "true": "X", "predicted": "Y"}
         | {"seed": "-1", "pre_size": "299.5", "opacity": "half", "image": ""},
