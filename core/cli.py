@@ -13,7 +13,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,9 @@ from core.errors import ParameterError, PlaneLabError
 from core.images import encode_png, read_image
 
 if TYPE_CHECKING:
-    from core.zoo.prediction import Classifier
+    from core.zoo.cards import Card
+    from core.zoo.prediction import Classifier, Prediction
+    from core.zoo.uncertainty import UncertaintyMethod
 
 EXIT_OK = 0
 EXIT_UNUSABLE = 2
@@ -105,6 +107,18 @@ def _parser() -> argparse.ArgumentParser:
     command = _add(commands, "predict", _predict, "probabilities of each image")
     command.add_argument("image", type=Path, nargs="+")
     _model_option(command)
+    command.add_argument(
+        "--uncertainty",
+        metavar="METHOD",
+        help="single, test_time_augmentation, monte_carlo_dropout or ensemble: answer with its mean, add its spread "
+        "and whether to send the image to an expert",
+    )
+    command.add_argument(
+        "--expert-below",
+        type=float,
+        metavar="P",
+        help="with --uncertainty: send to an expert below this probability (0.9)",
+    )
     _json_option(command)
 
     command = _add(commands, "corrupt", _corrupt, "write a corrupted copy of an image and say how similar it still is")
@@ -127,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATTERN=CLASS",
         help="label files by name, such as brain_*=brain",
     )
+    command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
     command.add_argument("--record", metavar="NAME", help="write the figures into the model's card under this name")
     _json_option(command)
 
@@ -241,6 +256,7 @@ def _predict(options: argparse.Namespace) -> int:
     card = _card(options.model)
     from core.preprocessing import PreprocessingSettings, prepare
 
+    sureness = _Sureness.of(options, card)
     settings = PreprocessingSettings.from_dict(card.preprocessing)
     prepared, paths, bad = [], [], 0
     for path in options.image:
@@ -255,13 +271,71 @@ def _predict(options: argparse.Namespace) -> int:
         model = _load(options.model)
         for start in range(0, len(prepared), PREDICTION_CHUNK):
             chosen = slice(start, start + PREDICTION_CHUNK)
-            prediction = model.predict_prepared(np.stack(prepared[chosen]))
+            images = np.stack(prepared[chosen])
+            prediction = model.predict_prepared(images)
+            added = [{}] * len(images)
+            if sureness:
+                prediction, added = sureness.ask(model, images, paths[chosen], prediction)
             for index, path in enumerate(paths[chosen]):
-                _print_prediction(options, card.name, path, prediction, index)
+                _print_prediction(options, card.name, path, prediction, index, added[index])
     return EXIT_UNUSABLE if bad else EXIT_OK
 
 
-def _print_prediction(options: argparse.Namespace, model: str, path: Path, prediction: Any, index: int) -> None:
+@dataclass
+class _Sureness:
+    """What ``--uncertainty`` asks for, and the other models of an ensemble, loaded once."""
+
+    method: UncertaintyMethod
+    threshold: float
+    partners: list[str]
+    loaded: list[Classifier] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, options: argparse.Namespace, card: Card) -> _Sureness | None:
+        from core.zoo import list_cards
+        from core.zoo.uncertainty import DEFAULT_THRESHOLD, get_method, partners_of
+
+        if options.uncertainty is None:
+            if options.expert_below is not None:
+                raise ParameterError("--expert-below needs --uncertainty METHOD, such as --uncertainty single.")
+            return None
+        threshold = DEFAULT_THRESHOLD if options.expert_below is None else options.expert_below
+        if not 0 <= threshold <= 1:
+            raise ParameterError(f"--expert-below {threshold:g} is no probability; give a number from 0 to 1.")
+        method = get_method(options.uncertainty)
+        partners = partners_of(card, list_cards(_model_folder(options.model), with_weights=True))
+        obstacle = method.obstacle(card, partners)
+        if obstacle is not None:
+            raise ParameterError(obstacle)
+        folder = _model_folder(options.model)
+        names = [str(folder / partner.name) for partner in partners] if method.asks_partners else []
+        return cls(method, threshold, names)
+
+    def ask(
+        self, model: Classifier, images: np.ndarray, paths: Sequence[Path], prediction: Prediction
+    ) -> tuple[Prediction, list[dict[str, Any]]]:
+        """The prediction with the method's mean probabilities, and what ``--json`` adds of each image."""
+        from core.zoo.uncertainty import send_to_expert
+
+        self.loaded = self.loaded or [_load(name) for name in self.partners]
+        seen = [np.stack([one.prepare(read_image(path).pixels) for path in paths]) for one in self.loaded]
+        result = self.method.estimate(model, images, partners=list(zip(self.loaded, seen, strict=True)))
+        expert = send_to_expert(result.confidence, prediction.unlike_training, self.threshold)
+        added = [
+            {
+                "uncertainty": self.method.name,
+                "spread": dict(zip(result.classes, result.spread[index].tolist(), strict=True)),
+                "mutual_information_bits": float(result.mutual_information[index]),
+                "expert": bool(expert[index]),
+            }
+            for index in range(len(images))
+        ]
+        return replace(prediction, probabilities=result.mean), added
+
+
+def _print_prediction(
+    options: argparse.Namespace, model: str, path: Path, prediction: Prediction, index: int, added: dict[str, Any]
+) -> None:
     probabilities = dict(zip(prediction.classes, prediction.probabilities[index].tolist(), strict=True))
     label = prediction.labels[index]
     unlike = bool(prediction.unlike_training[index])
@@ -274,11 +348,16 @@ def _print_prediction(options: argparse.Namespace, model: str, path: Path, predi
                 "probabilities": probabilities,
                 "entropy_bits": float(prediction.entropy[index]),
                 "unlike_training": unlike,
+                **added,
             }
         )
         return
-    shares = "  ".join(f"{name} {value:.3f}" for name, value in probabilities.items())
-    print(f"{path}: {label}  {shares}" + ("  (unlike the training data)" if unlike else ""))
+    shares = "  ".join(
+        f"{name} {value:.3f}" + (f" ± {added['spread'][name]:.3f}" if added else "")
+        for name, value in probabilities.items()
+    )
+    notes = ["unlike the training data"] * unlike + ["send to an expert"] * added.get("expert", False)
+    print(f"{path}: {label}  {shares}" + (f"  ({', '.join(notes)})" if notes else ""))
 
 
 def _corrupt(options: argparse.Namespace) -> int:
@@ -333,6 +412,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     table = load(options.data, head_label=head_label, exclude=options.exclude, classes=card.classes)
     if options.label:
         table = table.labelled(dict(map(_file_label, options.label))).of_classes(card.classes)
+    if options.split:
+        table = table.where(split=options.split)
+        if not len(table):
+            raise ParameterError(f"The data have no side {options.split!r}; leave --split out or choose train or test.")
     result = assess(_load(options.model), table, progress=_Progress("evaluating"))
     for problem in result.problems:
         _complain(problem)

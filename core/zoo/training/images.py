@@ -10,7 +10,7 @@ import pandas as pd
 
 from core.augmentation import PRESETS as AUGMENTATIONS
 from core.corruption import CORRUPTIONS, corrupt
-from core.datasets import Table, read_pixels, split_by_patient
+from core.datasets import Table, read_pixels, refuse_test_examinations, split_by_patient
 from core.errors import DatasetError
 from core.parallel import in_threads
 from core.preprocessing import PreprocessingSettings, clean, finish, prepare
@@ -40,6 +40,7 @@ def with_validation(table: Table, settings: TrainingSettings) -> Table:
     DatasetError
         If fewer than two classes are left to learn.
     """
+    refuse_test_examinations(table)
     labelled = table.frame
     if settings.task != "corruption":
         labelled = labelled[labelled["label"] != ""].reset_index(drop=True)
