@@ -59,7 +59,7 @@ class _Head:
     def _as_in_routine(self, section: str) -> None:
         """What routine frames of the neurosonogram add: darker brains, thinner and thicker bone, lost walls."""
         draw = self.draw
-        self.brain += draw.uniform("brain.dimness", -5, 9)
+        self.brain = min(self.brain + draw.uniform("brain.dimness", -8, 6), -7.5)
         self.skull = max(self.skull * draw.log_uniform("brain.skull_scale", 0.65, 1.45), 0.8)
         if draw.chance("brain.loses_wall", 0.40):
             self.lost_bone = draw.uniform("brain.lost_depth", 0.5, 0.98)
@@ -498,10 +498,10 @@ def _routine_brain(head: _Head, section: str) -> list[Shape | Reflector]:
 def _mottles(head: _Head) -> list[Shape | Reflector]:
     """Broad lighter and darker areas: shadows of sutures, islands of denser tissue."""
     draw = head.draw
-    count = draw.integer("brain.mottles", 0, 9)
+    count = draw.integer("brain.mottles", 2, 13)
     places = draw.uniforms("brain.mottle_places", 2 * count, -0.7, 0.7).reshape(-1, 2)
-    sizes = draw.uniforms("brain.mottle_sizes", 2 * count, 0.08, 0.38).reshape(-1, 2)
-    levels = draw.uniforms("brain.mottle_levels", count, -7, 7)
+    sizes = draw.uniforms("brain.mottle_sizes", 2 * count, 0.06, 0.34).reshape(-1, 2)
+    levels = draw.uniforms("brain.mottle_levels", count, -8, 10)
     items: list[Shape | Reflector] = []
     for k, (place, size, level) in enumerate(zip(places, sizes, levels, strict=True)):
         spot = curves.within(head.blob(f"mottle_{k}", place, size, 0.2, count=28), head.inner, 0.05 * head.bpd)
@@ -515,7 +515,7 @@ def _gyri(head: _Head, far: float) -> list[Shape | Reflector]:
     if not draw.chance("brain.shows_gyri", float(np.interp(head.bpd, [45, 90], [0.05, 0.75]))):
         return []
     items: list[Shape | Reflector] = []
-    grains = draw.integer("brain.grains", 30, 130)
+    grains = draw.integer("brain.grains", 15, 50)
     level = draw.uniform("brain.grain_level", -14, 3)
     for x, y, turn in draw.uniforms("brain.grain_places", 3 * grains, -1, 1).reshape(-1, 3):
         radius = np.sqrt(abs(x)) * 0.86
@@ -566,9 +566,9 @@ def _posterior_fossa(head: _Head) -> list[Shape | Reflector]:
             margin,
         )
     ]
-    lift, rim = draw.uniform("brain.cerebellum_lift", -1, 10), draw.uniform("brain.cerebellum_rim", -10, 9)
+    lift, rim = draw.uniform("brain.cerebellum_lift", 0, 13), draw.uniform("brain.cerebellum_rim", -4, 13)
     stripes = draw.integer("brain.leaves", 0, 5)
-    stripe_level = draw.uniform("brain.leaf_level", -18, -2)
+    stripe_level = draw.uniform("brain.leaf_level", -14, 4)
     for side, sign in (("left", -1.0), ("right", 1.0)):
         faint = draw.uniform(f"brain.{side}_lobe_faint", -6, 0)
         middle = sign * lobe_breadth

@@ -32,6 +32,7 @@ class _Thigh:
         self.draw = draw
         self.length = length
         self.upward = -1.0 if down[1] >= 0 else 1.0  # sign of y on the side that the beam meets first
+        self.crossing = max(abs(float(down[1])), 0.08)  # how squarely the beam crosses the shaft, 1 at a right angle
         self.thickness = float(np.clip(length * draw.setting("femur.thickness"), 2.2, 6.5))
         self.axis = self._axis()
         above = length * draw.uniform("femur.flesh_above", 0.07, 0.32)
@@ -209,9 +210,11 @@ def _shaft(thigh: _Thigh) -> list[Shape | Reflector]:
     at = np.linspace(0, 1, len(axis))
     flare = 1 + draw.uniform("femur.flare", 0.0, 0.55) * np.abs(2 * at - 1) ** 4
     waist = 1 + draw.normals("femur.uneven", len(axis), 0.05)
-    taper = 1 - draw.uniform("femur.end_taper", 0.0, 0.6) * np.abs(2 * at - 1) ** 12
+    taper = 1 - draw.uniform("femur.end_taper", 0.0, 0.85) * np.abs(2 * at - 1) ** draw.uniform(
+        "femur.taper_exponent", 5, 16
+    )
     width = thickness * flare * waist * taper
-    echo = draw.uniform("femur.bone_echo", -2, 11)
+    echo = thigh.muscle + draw.uniform("femur.bone_lift", 9, 20)
     shadow = draw.log_uniform("femur.shadow", 2.5, 26)
     strength = draw.uniform("femur.bone_strength", 13, 27)
     along = np.linspace(0, 1, 160)
@@ -238,7 +241,7 @@ def _shaft(thigh: _Thigh) -> list[Shape | Reflector]:
         Shape(
             "femur shaft",
             curves.limb(axis, width),
-            Tissue(echo, shadow / thickness, 1.5),
+            Tissue(echo, shadow * thigh.crossing / thickness, 1.5),  # a steep beam runs through more of it
             thickness * draw.uniform("femur.bone_blur", 0.05, 0.18),
         ),
         Reflector(face, strength, False, exponent, floor, rough, gain, layer),
