@@ -169,10 +169,7 @@ def _ribs(trunk: _Trunk, long_share: float) -> Items:
             line = trunk.ring(sign * (start + span * share), depth)
             taper = thickness * np.sin(np.pi * np.clip(0.08 + 0.84 * share, 0, 1)) ** 0.5
             items.append(Shape("ribs", curves.strip(line, taper), Tissue(echo, loss, 2.0), 0.2 * thickness))
-            items.append(
-                Reflector(line, strength, exponent=3, floor=0.12, roughness=4, gain=taper / thickness,
-                          thickness=0.7 * thickness)
-            )  # fmt: skip
+            items.append(Reflector(line, strength, False, 3, 0.12, 4.0, taper / thickness, 0.7 * thickness))
     return items
 
 
@@ -181,7 +178,7 @@ def _spine(trunk: _Trunk) -> Items:
     draw, width = trunk.draw, trunk.width
     clear = trunk.clear("trunk.spine")
     place = trunk.ring(np.zeros(1), trunk.wall + width * draw.uniform("trunk.spine_depth", 0.015, 0.065))[0]
-    place = place + (draw.uniform("trunk.spine_aside", -0.03, 0.03) * width, 0.0)
+    place += np.array([draw.uniform("trunk.spine_aside", -0.03, 0.03) * width, 0.0])
     size = width * draw.uniform("trunk.spine_size", 0.024, 0.056)
     loss = draw.uniform("trunk.bone_loss", 7, 26) / (2 * size)
     bone = Tissue(draw.uniform("trunk.bone_echo", -2, 11) - 5 * (1 - clear), loss, 3.0)
@@ -350,7 +347,7 @@ def _stomach(trunk: _Trunk, base: float) -> Items:
     length = draw.log_uniform("abdomen.stomach_length", 0.09, 0.36)
     breadth = length * draw.uniform("abdomen.stomach_breadth", 0.45, 0.95)
     place = (draw.uniform("abdomen.stomach_x", -0.60, -0.28), draw.uniform("abdomen.stomach_y", -0.22, 0.34))
-    bag = trunk.blob("abdomen.stomach", place, (length, breadth), 0.09, draw.uniform("abdomen.stomach_turn", -1.2, 1.2))
+    bag = trunk.blob("abdomen.stomach", place, (length, breadth), 0.05, draw.uniform("abdomen.stomach_turn", -1.2, 1.2))
     echo = base - draw.uniform("abdomen.stomach_dark", 20, 40) * clear
     wall = draw.uniform("abdomen.stomach_wall", -9, 8)
     items: Items = []
