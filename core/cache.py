@@ -238,7 +238,7 @@ def _uncertainty_key(
 @st.cache_data(ttl="1m", max_entries=SHARED_ENTRIES, show_spinner=False)
 def threshold_checks(card: Card, threshold: float) -> list[ThresholdCheck]:
     """What sending away all below ``threshold`` did on the images the model was evaluated on."""
-    return check_threshold(evaluation_rows(card), card.classes, threshold)
+    return [check_threshold(assessment, threshold) for assessment in assessments(card)]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ POOLED_LAYER = "pooled"
 HIDDEN_LAYER = "hidden"
 DROPOUT_LAYER = "dropout"
 LOGITS_LAYER = "logits"
+DROPOUT = 0.3
 IMAGENET_MEAN = (103.939, 116.779, 123.68)
 BATCH_NORMALISATION_MOMENTUM = 0.9
 """Keras keeps 0.99 to 0.999: with a few hundred steps the inference statistics would lag behind (reference §9)."""
@@ -87,7 +88,7 @@ def build_classifier(
     *,
     size: int | None = None,
     weights: str | Path | None = None,
-    dropout: float = 0.3,
+    dropout: float = DROPOUT,
     dense: int = 0,
     **options: Any,
 ) -> keras.Model:

@@ -16,12 +16,12 @@ import numpy as np
 from core.augmentation import PRESETS
 from core.errors import ParameterError
 from core.evaluation import Share, entropy, share_by_patient
-from core.zoo.architectures import DROPOUT_LAYER, HIDDEN_LAYER, LOGITS_LAYER
+from core.zoo.architectures import DROPOUT, DROPOUT_LAYER, HIDDEN_LAYER, LOGITS_LAYER
 from core.zoo.cards import Card
 from core.zoo.prediction import Classifier, to_unit
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from core.zoo.assessment import Assessment
 
 Progress = Callable[[float], None]
 """Called with the share done in [0, 1]."""
@@ -117,8 +117,8 @@ class UncertaintyMethod(ABC):
     costly: ClassVar[bool] = False
     asks_partners: ClassVar[bool] = False
 
-    def obstacle(self, model: Classifier, partners: Sequence[Card]) -> str | None:
-        """A sentence on why the method cannot be used with a model, or None where it can."""
+    def obstacle(self, card: Card, partners: Sequence[Card]) -> str | None:
+        """A sentence on why the method cannot be used with a card's model, or None where it can."""
         return None
 
     def estimate(
@@ -137,7 +137,7 @@ class UncertaintyMethod(ABC):
         ParameterError
             If the method cannot be used with this model; the message is that of :meth:`obstacle`.
         """
-        obstacle = self.obstacle(model, [partner.card for partner, _ in partners])
+        obstacle = self.obstacle(model.card, [partner.card for partner, _ in partners])
         if obstacle is not None:
             raise ParameterError(obstacle)
         return Uncertainty(model.classes, self._members(model, images, partners, seed, progress))
@@ -243,8 +243,8 @@ class MonteCarloDropout(UncertaintyMethod):
     def __init__(self, samples: int = DROPOUT_SAMPLES) -> None:
         self.samples = samples
 
-    def obstacle(self, model: Classifier, partners: Sequence[Card]) -> str | None:
-        if model.network.model.get_layer(DROPOUT_LAYER).rate > 0:
+    def obstacle(self, card: Card, partners: Sequence[Card]) -> str | None:
+        if card.architecture.get("dropout", DROPOUT) > 0:
             return None
         return "This model was trained without dropout, so Monte Carlo dropout has nothing to vary; use another method."
 
@@ -277,15 +277,15 @@ class Ensemble(UncertaintyMethod):
     costly = True
     asks_partners = True
 
-    def obstacle(self, model: Classifier, partners: Sequence[Card]) -> str | None:
+    def obstacle(self, card: Card, partners: Sequence[Card]) -> str | None:
         if not partners:
             return (
-                f"An ensemble needs a second model of the classes {', '.join(model.classes)}, and none is installed; "
+                f"An ensemble needs a second model of the classes {', '.join(card.classes)}, and none is installed; "
                 "python -m core train --help tells how to train one."
             )
-        for card in partners:
-            if set(card.classes) != set(model.classes):
-                return f"The model {card.name} tells other classes apart, so it cannot join the ensemble; leave it out."
+        for partner in partners:
+            if set(partner.classes) != set(card.classes):
+                return f"The model {partner.name} knows other classes, so it cannot join the ensemble; leave it out."
         return None
 
     def _members(
@@ -327,24 +327,18 @@ class ThresholdCheck:
     right: Share
 
 
-def check_threshold(rows: pd.DataFrame, classes: Sequence[str], threshold: float) -> list[ThresholdCheck]:
-    """Apply the rule of :func:`send_to_expert` to the rows of ``evaluation.csv``, each data set apart.
+def check_threshold(assessment: Assessment, threshold: float) -> ThresholdCheck:
+    """Apply the rule of :func:`send_to_expert` to a data set that a model was evaluated on.
 
     The rows hold the single pass's probabilities; other methods keep other images.
     """
-    checks = []
-    for (data, simulated), part in rows.groupby(["data", "simulated"], sort=False) if len(rows) else ():
-        confidence = part[[f"p_{name}" for name in classes]].to_numpy(float).max(axis=1)
-        sent = send_to_expert(confidence, _as_flags(part["unlike_training"]), threshold)
-        kept = part[~sent & (part["label"] != "").to_numpy()]
-        right = share_by_patient((kept["label"] == kept["predicted"]).to_numpy(), kept["patient"].to_numpy())
-        checks.append(ThresholdCheck(data, bool(simulated), share_by_patient(sent, part["patient"].to_numpy()), right))
-    return checks
-
-
-def _as_flags(column: pd.Series) -> np.ndarray:
-    """True or False (N,), also where reading has left the words."""
-    return (column.astype(str) == "True").to_numpy()
+    rows = assessment.rows
+    confidence = rows[[f"p_{name}" for name in assessment.classes]].to_numpy(float).max(axis=1)
+    sent = send_to_expert(confidence, rows["unlike_training"].to_numpy(bool), threshold)
+    kept = rows[~sent & (rows["label"] != "").to_numpy()]
+    right = share_by_patient((kept["label"] == kept["predicted"]).to_numpy(), kept["patient"].to_numpy())
+    sent_away = share_by_patient(sent, rows["patient"].to_numpy())
+    return ThresholdCheck(assessment.layout, assessment.simulated, sent_away, right)
 
 
 def _own_preset(card: Card) -> str:

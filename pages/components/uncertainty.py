@@ -47,7 +47,7 @@ class ExpertRule:
 def how_sure(model: Classifier, frame: Frame, unlike_training: bool) -> ExpertRule | None:
     """Show the section for one frame and return the rule chosen, or None while the models it needs are loading."""
     partner_cards = partners_of(model.card, cache.cards())
-    obstacles = {name: method.obstacle(model, partner_cards) for name, method in METHODS.items()}
+    obstacles = {name: method.obstacle(model.card, partner_cards) for name, method in METHODS.items()}
     usable = {name: method.title for name, method in METHODS.items() if obstacles[name] is None}
     with st.container(border=True):
         chosen = linked_choice("Decide by", usable, key=UNCERTAINTY, default=DEFAULT_METHOD)
@@ -169,7 +169,9 @@ def _side_by_side(
                     format="%.3f bit", help="Mutual information: the part of the entropy on which members disagree."
                 ),
                 "members": st.column_config.NumberColumn(help="How many answers the mean is taken over."),
-                "seconds": st.column_config.NumberColumn(format="%.2f"),
+                "seconds": st.column_config.NumberColumn(
+                    format="%.2f", help="For this image; the first use after the server's start takes longer."
+                ),
             },
             alt="What each method answers, how sure it is, and its seconds",
         )

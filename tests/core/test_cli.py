@@ -72,10 +72,48 @@ def test_predict_goes_on_past_bad_images_and_says_one_line_each(models, image, t
     assert "Traceback" not in captured.err
 
 
+def test_predict_adds_spread_and_expert_and_keeps_its_fields(models, image, capsys):
+    assert run("predict", image, "--json") == 0
+    (plain,) = lines(capsys.readouterr().out)
+    assert run("predict", image, "--json", "--uncertainty", "single", "--expert-below", "0") == 0
+    (single,) = lines(capsys.readouterr().out)
+    assert plain.items() <= single.items()
+    assert set(single) - set(plain) == {"uncertainty", "spread", "mutual_information_bits", "expert"}
+    assert single["spread"] == {"BPD": 0, "CRL": 0, "NT": 0}
+    assert single["expert"] == plain["unlike_training"]
+    assert run("predict", image, "--json", "--uncertainty", "monte_carlo_dropout", "--expert-below", "1") == 0
+    (dropout,) = lines(capsys.readouterr().out)
+    assert all(value > 0 for value in dropout["spread"].values())
+    assert sum(dropout["probabilities"].values()) == pytest.approx(1)
+    assert dropout["expert"]
+    assert run("predict", image, "--uncertainty", "monte_carlo_dropout", "--expert-below", "1") == 0
+    assert "send to an expert" in capsys.readouterr().out
+
+
+def test_predict_asks_an_ensemble_where_there_is_one(models, image, capsys):
+    assert run("predict", image, "--json", "--uncertainty", "ensemble") == 2
+    assert "second model" in capsys.readouterr().err
+    twin = models / "twin"
+    shutil.copytree(models / "shapes", twin)
+    card = json.loads((twin / "card.json").read_text())
+    (twin / "card.json").write_text(json.dumps(card | {"name": "twin", "temperature": 20 * card["temperature"]}))
+    answers = []
+    for arguments in (["--model", "shapes"], ["--model", "twin"], ["--model", "twin", "--uncertainty", "ensemble"]):
+        assert run("predict", image, "--json", *arguments) == 0
+        answers += lines(capsys.readouterr().out)
+    for name in ("BPD", "CRL", "NT"):
+        one, other, both = (answer["probabilities"][name] for answer in answers)
+        assert both == pytest.approx((one + other) / 2)
+        assert answers[2]["spread"][name] == pytest.approx(abs(one - other) / 2)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["predict", "IMAGE", "--model", "nothing"],
+        ["predict", "IMAGE", "--uncertainty", "crystal_ball"],
+        ["predict", "IMAGE", "--uncertainty", "single", "--expert-below", "90"],
+        ["predict", "IMAGE", "--expert-below", "0.9"],
         ["corrupt", "IMAGE", "--kind", "blur", "--intensity", "-1", "--out", "OUT/x.png"],
         ["corrupt", "IMAGE", "--kind", "melt", "--intensity", "1", "--out", "OUT/x.png"],
         ["corrupt", "IMAGE", "--kind", "blur", "--intensity", "nan", "--out", "OUT/x.png"],

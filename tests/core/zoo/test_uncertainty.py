@@ -10,7 +10,9 @@ from scipy.stats import entropy as scipy_entropy
 
 from core.augmentation import Augmentation
 from core.errors import ParameterError
+from core.evaluation import share_by_patient, wilson
 from core.zoo.architectures import POOLED_LAYER, build_classifier
+from core.zoo.assessment import Assessment
 from core.zoo.prediction import Classifier
 from core.zoo.runtime import CompiledNetwork, tensorflow
 from core.zoo.uncertainty import (
@@ -44,7 +46,11 @@ def make_classifier(classifier):
         last.kernel.assign(np.random.default_rng(seed).normal(0, 4, last.kernel.shape))
         last.bias.assign(np.random.default_rng(seed + 1).normal(0, 1, last.bias.shape))
         network = CompiledNetwork(model, input_range=(0.0, 1.0), feature_layer="features", pooled_layer=POOLED_LAYER)
-        return Classifier(replace(classifier.card, name=f"tiny{seed}", **card), network, classifier.typicality)
+        return Classifier(
+            replace(classifier.card, name=f"tiny{seed}", architecture={"dropout": dropout}, **card),
+            network,
+            classifier.typicality,
+        )
 
     return make
 
@@ -151,7 +157,7 @@ def test_dropout_in_numpy_is_the_whole_network_with_dropout_on(make_classifier, 
 
 def test_without_dropout_its_method_says_so(make_classifier, images):
     model = make_classifier(3, dropout=0.0)
-    assert "without dropout" in get_method("monte_carlo_dropout").obstacle(model, [])
+    assert "without dropout" in get_method("monte_carlo_dropout").obstacle(model.card, [])
     with pytest.raises(ParameterError, match="without dropout"):
         get_method("monte_carlo_dropout").estimate(model, images)
 
@@ -236,40 +242,33 @@ def test_an_expert_sees_the_unsure_and_the_unusual():
 
 
 @pytest.fixture
-def rows() -> pd.DataFrame:
-    return pd.DataFrame(
+def assessment() -> Assessment:
+    rows = pd.DataFrame(
         {
-            "patient": ["a", "b", "c", "d", "e", "f"],
-            "label": ["BPD", "BPD", "CRL", "", "BPD", "NT"],
-            "predicted": ["BPD", "CRL", "CRL", "NT", "NT", "NT"],
-            "p_BPD": [0.95, 0.45, 0.05, 0.2, 0.04, 0.0],
-            "p_CRL": [0.03, 0.55, 0.93, 0.2, 0.04, 0.03],
-            "p_NT": [0.02, 0.0, 0.02, 0.6, 0.92, 0.97],
-            "unlike_training": [False, False, False, False, False, True],
-            "data": ["heads"] * 4 + ["phantoms"] * 2,
-            "simulated": [False] * 4 + [True] * 2,
+            "patient": ["a", "b", "c", "d", "e"],
+            "label": ["BPD", "BPD", "CRL", "", "NT"],
+            "predicted": ["BPD", "CRL", "CRL", "NT", "NT"],
+            "p_BPD": [0.95, 0.45, 0.05, 0.2, 0.0],
+            "p_CRL": [0.03, 0.55, 0.93, 0.2, 0.03],
+            "p_NT": [0.02, 0.0, 0.02, 0.6, 0.97],
+            "unlike_training": [False, False, False, False, True],
         }
     )
+    return Assessment(rows, CLASSES, "heads", simulated=False, problems=())
 
 
-def test_a_threshold_is_checked_on_each_data_set_apart(rows):
-    heads, phantoms = check_threshold(rows, CLASSES, 0.9)
-    assert (heads.data, heads.simulated) == ("heads", False)
-    assert (heads.sent.value, heads.sent.n) == (0.5, 4)
-    assert (heads.right.value, heads.right.n) == (1.0, 2)
-    assert (phantoms.data, phantoms.simulated) == ("phantoms", True)
-    assert (phantoms.sent.value, phantoms.right.value, phantoms.right.n) == (0.5, 0.0, 1)
+@pytest.mark.parametrize(
+    ("threshold", "sent", "kept", "right"), [(0.9, 3, 2, 2), (0.0, 1, 3, 2), (0.94, 4, 1, 1), (1.01, 5, 0, 0)]
+)
+def test_a_threshold_is_checked_against_labels(assessment, threshold, sent, kept, right):
+    check = check_threshold(assessment, threshold)
+    assert (check.data, check.simulated) == ("heads", False)
+    assert check.sent == wilson(sent, 5)
+    assert check.right.n == kept
+    if kept:
+        assert check.right == wilson(right, kept)
 
 
-def test_a_threshold_of_nothing_keeps_all_but_the_unusual_and_one_above_certainty_keeps_none(rows):
-    heads, phantoms = check_threshold(rows, CLASSES, 0.0)
-    assert heads.sent.value == 0
-    assert (heads.right.value, heads.right.n) == (pytest.approx(2 / 3), 3)
-    assert phantoms.sent.value == 0.5
-    heads, phantoms = check_threshold(rows, CLASSES, 1.01)
-    assert heads.sent.value == phantoms.sent.value == 1
-    assert heads.right.n == phantoms.right.n == 0
-
-
-def test_a_model_that_was_never_evaluated_has_no_checks():
-    assert check_threshold(pd.DataFrame(), CLASSES, 0.9) == []
+def test_a_threshold_respects_patients(assessment):
+    several = replace(assessment, rows=assessment.rows.assign(patient=list("aaabb")))
+    assert check_threshold(several, 0.9).sent == share_by_patient([0, 1, 0, 1, 1], list("aaabb"))
