@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     _json_option(command)
 
     command = _add(commands, "phantom", _phantom, "simulate frames of a plane, with manifest.csv")
-    command.add_argument("--plane", required=True, help="bpd, crl or nt")
+    command.add_argument("--plane", required=True, help="such as crl or abdomen; a wrong name is answered with all")
     command.add_argument("--n", type=_positive, default=10, help="how many")
     command.add_argument("--seed", type=_natural, default=0)
     command.add_argument("--out", type=Path, required=True, metavar="DIR")

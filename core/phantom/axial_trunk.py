@@ -477,7 +477,7 @@ def axial_thorax(draw: Draw, width: float, down: np.ndarray) -> Anatomy:
     items += _smudges(trunk, "lungs", base) + _edge_shadows(trunk, down)
     items += _lumps(trunk, "thorax.lumps", "lungs", 6, base, 4) + _flecks(trunk, "thorax.lung_flecks", 14, -14, 2)
     views = {"four chambers": 0.58, "left outflow": 0.10, "right outflow": 0.08, "three vessels": 0.10, "arches": 0.05}
-    views["grazed"] = 0.09
+    views["grazed"] = 0.06
     view = draw.choice("thorax.view", list(views), list(views.values()))
     if view in ("three vessels", "arches"):
         items += _three_vessels(trunk, base, view == "arches")
@@ -506,9 +506,9 @@ class _Heart:
         self.axis = np.deg2rad(draw.normal("thorax.heart_axis", 45, 16, 5, 90))
         shift = draw.uniforms("thorax.heart_shift", 2, -0.07, 0.07)
         self.centre = trunk.at([np.array([-0.10, -0.13]) + shift])[0]
-        self.clear = max(trunk.clear("thorax.heart"), 0.35)
+        self.clear = max(trunk.clear("thorax.heart"), 0.55)
         self.muscle = base + draw.uniform("thorax.muscle_lift", -10, 2)
-        self.blood = self.muscle - draw.uniform("thorax.blood_dark", 14, 38) * self.clear
+        self.blood = self.muscle - draw.uniform("thorax.blood_dark", 18, 40) * self.clear
         self.septum = draw.uniform("thorax.septum", 0.05, 0.12)
         self.wall = draw.uniform("thorax.muscle_wall", 0.05, 0.22)
         self.patchy = draw.uniform("thorax.line_patchiness", 0.3, 1.2)
@@ -554,7 +554,7 @@ class _Heart:
     def _chamber(self, name: str, knots, amount: float) -> Items:
         draw = self.draw
         outline = curves.lumpy(curves.closed_spline(knots, 7), draw.normals(f"thorax.{name}_lumps", 10), amount)
-        echo = self.blood + draw.uniform(f"thorax.{name}_haze", 0, 9)
+        echo = self.blood + draw.uniform(f"thorax.{name}_haze", 0, 7)
         outline = self.at(outline)
         gain = self.trunk.patchy(f"thorax.{name}", 10, self.patchy, 3)
         soft = draw.uniform(f"thorax.{name}_soft", 0.01, 0.05) * self.breadth
@@ -684,7 +684,7 @@ class _Heart:
         """A section beside the chambers' plane: two or three dark rooms of any shape."""
         draw = self.draw
         items: Items = []
-        for k in range(draw.integer("thorax.rooms", 1, 4)):
+        for k in range(draw.integer("thorax.rooms", 2, 4)):
             u, v = draw.uniform(f"thorax.room_{k}_u", -0.6, 0.5), draw.uniform(f"thorax.room_{k}_v", -0.5, 0.5)
             size = draw.uniform(f"thorax.room_{k}_size", 0.18, 0.42)
             flat = draw.uniform(f"thorax.room_{k}_flat", 0.4, 1.0)
