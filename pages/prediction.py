@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import cache
 from core.figures import probability_bars
-from pages.components.header import pick_image_and_model
+from pages.components.header import note_on_classes, pick_image_and_model
 from pages.components.image_picker import uploads
 from pages.components.model_picker import model_when_ready
 from pages.components.pictures import picture, to_display
@@ -59,11 +59,7 @@ if picked:
             if picked.plane in model.classes:
                 right_or_wrong = "right" if picked.plane == prediction.labels[0] else "wrong"
                 st.caption(f"This image was simulated as {picked.plane}: the answer is {right_or_wrong}.")
-            elif picked.plane is not None:
-                st.caption(
-                    f"This image was simulated as {picked.plane}, none of this model's classes: "
-                    "no answer it can give is right."
-                )
+            note_on_classes(picked, card)
     if model:
         st.subheader("How sure is it?")
         st.markdown("Compare what different ways of asking say, and set how sure an answer must be to do without you.")

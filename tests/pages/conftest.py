@@ -48,6 +48,12 @@ def a_small_sample(monkeypatch):
     monkeypatch.setattr(cache, "curve_sample", partial(library.curve_sample, per_plane=2))
 
 
+@pytest.fixture(autouse=True)
+def few_variations(monkeypatch):
+    """Three variations of an image in test-time augmentation: sixteen passes add up over all pages opened here."""
+    monkeypatch.setattr("core.zoo.uncertainty.VARIATIONS", 3)
+
+
 @pytest.fixture
 def open_page() -> Callable[..., AppTest]:
     """``open_page("corruption", kind="blur")``: a new session on a page, by its link."""
