@@ -116,11 +116,9 @@ class TestAnatomy:
             ]
             assert all(part.tissue.attenuation < 0 for part in parts)
 
-    def test_the_apex_is_on_the_side_of_the_stomach(self):
-        # Left is negative: the ventricles, and the stomach's bubble, lie there (situs solitus before mirroring).
-        hearts = [
-            np.mean([s.points.mean(axis=0) for s in shapes(anatomy(axial_thorax, k), "heart")[:1]]) for k in SEEDS
-        ]
+    def test_heart_and_stomach_lie_on_the_left(self):
+        # Left is negative: most of the heart, and the stomach, lie there (situs solitus before mirroring).
+        hearts = [shapes(anatomy(axial_thorax, k), "heart")[0].points[:, 0].mean() for k in SEEDS]
         bags = [s.points[:, 0].mean() for k in SEEDS for s in shapes(anatomy(axial_abdomen, k), "stomach")]
         assert max(bags) < 0
         assert np.mean(hearts) < 0
