@@ -314,7 +314,7 @@ def _set_among_real(phantom: Phantom, bank: RealBank, draw: Draw) -> Phantom:
     moved = _warp_mask(anatomy, pose.matrix, size)
     share = _share_of_phantom(hole, moved, covered, draw)
     plate = _without_head(real)
-    picture = _blend(plate, image.astype(np.float32), share, covered, real.sector)
+    picture = blend(plate, image.astype(np.float32), share, covered, real.sector)
     picture = np.where(real.sector, np.maximum(np.rint(np.clip(picture, 0, 255)), 1), 0).astype(np.uint8)
     labels = cv2.warpAffine(phantom.labels, pose.matrix, size, flags=cv2.INTER_NEAREST)
     labels = np.where((share > 0.5) & (labels > 0), labels, LABELS[REAL])
@@ -505,7 +505,7 @@ def _smooth_step(value: np.ndarray) -> np.ndarray:
     return value * value * (3 - 2 * value)
 
 
-def _blend(
+def blend(
     plate: np.ndarray, image: np.ndarray, share: np.ndarray, covered: np.ndarray, sector: np.ndarray
 ) -> np.ndarray:
     """Both pictures joined; the phantom's brightness bends to the plate's along the seam and is its own further in."""
