@@ -207,11 +207,12 @@ def match_gray(
     own, other = ((np.cumsum(counts) - 0.5 * counts) / counts.sum() for counts in ranks)
     present = ranks[1] > 0
     wanted = np.interp(own, other[present], levels[present])
-    # Steep tables turn speckle into blots and lift fluid to a flat gray, so slopes are limited and black stays black.
+    # Steep tables turn speckle into blots, crush dark tissue and lift fluid to a flat gray: slopes and gains are
+    # limited, and black stays black.
     anchor = int(np.searchsorted(own, 0.7))
     slopes = np.clip(np.diff(wanted), 0.4, 2.0)
     rising = np.concatenate([[0.0], np.cumsum(slopes)])
-    wanted = wanted[anchor] + rising - rising[anchor]
+    wanted = np.clip(wanted[anchor] + rising - rising[anchor], 0.5 * levels, 2 * levels + 8)
     table = levels + strength * np.minimum(levels / 24, 1) * (wanted - levels)
     return cv2.LUT(gray, np.clip(np.rint(table), 0, 255).astype(np.uint8))
 
