@@ -146,7 +146,7 @@ class Femur(Plane):
 
 
 class Brain(Plane):
-    """Axial head of the second or third trimester: transthalamic, transventricular or transcerebellar."""
+    """Axial head from the end of the first trimester on: transthalamic, transventricular or transcerebellar."""
 
     name = "brain"
     structures = ("skull", "brain", "scalp", "midline", "amniotic fluid", "uterine wall")
@@ -154,4 +154,5 @@ class Brain(Plane):
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
         section = draw.choice("brain.section", SECTIONS, [0.34, 0.33, 0.33])
-        return axial_head(draw, draw.uniform("brain.bpd", 38, 100), down, section)
+        small = draw.chance("brain.small", 0.15)  # the end of the first trimester, as a seventh of HC18
+        return axial_head(draw, draw.uniform("brain.bpd", *((22, 38) if small else (38, 100))), down, section)
