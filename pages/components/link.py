@@ -81,8 +81,11 @@ def restore(key: str, default: Any, parse: Callable[[str], Any]) -> None:
 
 
 def store(key: str, value: Any, default: Any) -> None:
-    """After a widget: put its value into the URL, or take it out where it is the default."""
-    text = None if value == default else to_text(value)
+    """After a widget: put its value into the URL, or take it out where it is the default.
+
+    None is the value of a widget whose options changed under its choice; it counts as the default.
+    """
+    text = None if value is None or value == default else to_text(value)
     if text is None:
         if key in st.query_params:
             del st.query_params[key]
