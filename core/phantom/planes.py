@@ -153,6 +153,7 @@ class Brain(Plane):
     view = View(fill=(0.40, 1.20), turn=35.0, any_turn=0.35, seen=(0.70, 1.0), wider=True)
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
+        if draw.chance("brain.small", 0.15):  # from the end of the first trimester on, as a seventh of HC18
+            return axial_head(draw, draw.uniform("brain.bpd", 22, 38), down)
         section = draw.choice("brain.section", SECTIONS, [0.34, 0.33, 0.33])
-        small = draw.chance("brain.small", 0.15)  # the end of the first trimester, as a seventh of HC18
-        return axial_head(draw, draw.uniform("brain.bpd", *((22, 38) if small else (38, 100))), down, section)
+        return axial_head(draw, draw.uniform("brain.bpd", 38, 100), down, section)
