@@ -300,8 +300,7 @@ def spread_bars(
     ``answers`` maps a method's title to its mean probabilities (K,) and their standard deviation over members (K,).
     """
     figure = go.Figure()
-    # Horizontal bars grow upwards within a group: the first method goes in last.
-    for (title, (mean, spread)), colour in reversed(list(zip(answers.items(), CLASS_COLOURS, strict=False))):
+    for (title, (mean, spread)), colour in zip(answers.items(), CLASS_COLOURS, strict=False):
         mean, spread = np.asarray(mean), np.asarray(spread)
         figure.add_bar(
             y=list(classes),
@@ -324,7 +323,7 @@ def spread_bars(
         margin={**MARGIN, "t": 36},
         barmode="group",
         showlegend=True,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "reversed"},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis={"range": [0, 1.02], "title": "probability"},
         yaxis={"autorange": "reversed"},
     )

@@ -111,3 +111,5 @@ elif rule:
         )
         chosen = st.selectbox("Open", list(frames), format_func=lambda name: frames[name].source, key="open_upload")
         st.button("Show this image above", on_click=open_image, args=(chosen,), icon=":material/open_in_full:")
+else:
+    st.caption("The table appears when the models are loaded.")

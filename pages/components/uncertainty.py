@@ -50,19 +50,22 @@ def how_sure(model: Classifier, frame: Frame, unlike_training: bool) -> ExpertRu
     obstacles = {name: method.obstacle(model.card, partner_cards) for name, method in METHODS.items()}
     usable = {name: method.title for name, method in METHODS.items() if obstacles[name] is None}
     with st.container(border=True):
-        chosen = linked_choice("Decide by", usable, key=UNCERTAINTY, default=DEFAULT_METHOD)
-        percent = linked(
-            st.slider,
-            "Send to an expert below a probability of",
-            0,
-            100,
-            key=EXPERT_BELOW,
-            default=round(100 * DEFAULT_THRESHOLD),
-            parse=number_in(0, 100),
-            format="%d %%",
-            help="An image is flagged when the chosen method's answer has a lower probability, or when the image is "
-            "unlike the training data.",
-        )
+        method_column, threshold_column = st.columns(2)
+        with method_column:
+            chosen = linked_choice("Decide by", usable, key=UNCERTAINTY, default=DEFAULT_METHOD)
+        with threshold_column:
+            percent = linked(
+                st.slider,
+                "Send to an expert below a probability of",
+                0,
+                100,
+                key=EXPERT_BELOW,
+                default=round(100 * DEFAULT_THRESHOLD),
+                parse=number_in(0, 100),
+                format="%d %%",
+                help="An image is flagged when the chosen method's answer has a lower probability, or when the image "
+                "is unlike the training data.",
+            )
         verdict_slot = st.container()
     # Only the browser enforces a slider's ends.
     threshold = min(max(int(percent), 0), 100) / 100
@@ -145,11 +148,11 @@ def _side_by_side(
                 "answer": result.labels[0],
                 "probability": 100 * float(result.confidence[0]),
                 "spread": 100 * float(result.spread_of_answer[0]) if several else None,
+                "seconds": estimate.seconds,
+                "expert": rules[name].sends(result, unlike_training),
                 "entropy": float(result.predictive_entropy[0]),
                 "disagreement": float(result.mutual_information[0]) if several else None,
                 "members": len(result.members),
-                "seconds": estimate.seconds,
-                "expert": rules[name].sends(result, unlike_training),
             }
         )
     table, bars = st.columns([3, 2])
@@ -157,6 +160,7 @@ def _side_by_side(
         st.dataframe(
             pd.DataFrame(rows),
             hide_index=True,
+            placeholder="–",
             column_config={
                 "probability": st.column_config.NumberColumn(format="%.1f %%"),
                 "spread": st.column_config.NumberColumn(
@@ -169,6 +173,7 @@ def _side_by_side(
                     format="%.3f bit", help="Mutual information: the part of the entropy on which members disagree."
                 ),
                 "members": st.column_config.NumberColumn(help="How many answers the mean is taken over."),
+                "expert": st.column_config.CheckboxColumn(help="Send to an expert, were this the method to decide by."),
                 "seconds": st.column_config.NumberColumn(
                     format="%.2f", help="For this image; the first use after the server's start takes longer."
                 ),
@@ -229,6 +234,7 @@ def _threshold_checks(card: Card, threshold: float) -> None:
                 }
             ),
             hide_index=True,
+            placeholder="–",
             alt="Shares sent to an expert and right among the others, for each data set",
         )
         st.caption("Of the single pass, with 95 % intervals by patient. Frames without a label have no right or wrong.")

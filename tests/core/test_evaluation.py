@@ -136,6 +136,12 @@ def test_reliability_is_scikit_learns_calibration_curve(answers, bins):
         assert one.accuracy == evaluation.wilson(int(correct[inside].sum()), one.n)
 
 
+def test_a_confidence_on_the_edge_belongs_to_the_bin_below():
+    half = np.array([[0.5, 0.5]])
+    (one,) = (one for one in evaluation.reliability(half, [0], bins=10) if one.n)
+    assert (one.low, one.high) == (0.4, 0.5)
+
+
 def test_a_bin_without_images_has_no_number(answers):
     empty = evaluation.reliability(*answers, bins=10)[0]
     assert empty.n == 0
