@@ -25,6 +25,7 @@ PRESET_TITLES = {
 FIRST = ("rotation", "horizontal_shift", "vertical_shift", "shear", "horizontal_flip", "gain", "gamma")
 VARIATIONS = 8
 COLUMNS = 4
+SHEET_COLUMNS = 3
 LARGEST_SEED = 2**31 - 1
 FLIP_TEXTS = ("off", "on")
 
@@ -110,7 +111,7 @@ if picked:
     variations = settings.variations(prepared, min(max(int(seed), 0), LARGEST_SEED), VARIATIONS)
 
     st.subheader("One image and eight variations")
-    grid = st.grid(COLUMNS, min_column_width=200, border=True)
+    grid = st.grid(SHEET_COLUMNS, min_column_width=200, border=True)
     with grid.cell():
         picture(to_display(prepared), alt="The prepared image", caption="As the network sees it, not varied")
     for number, one in enumerate(variations, start=1):
@@ -119,7 +120,7 @@ if picked:
     with st.container(horizontal=True):
         st.download_button(
             "Contact sheet (.png)",
-            encode_png(contact_sheet([prepared, *(one.image for one in variations)], columns=3)),
+            encode_png(contact_sheet([prepared, *(one.image for one in variations)], columns=SHEET_COLUMNS)),
             file_name=f"augmentation_{preset}_{seed}.png",
             mime="image/png",
             icon=":material/download:",

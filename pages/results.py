@@ -85,7 +85,7 @@ def show_data_set(one: Assessment) -> None:
         )
     with right:
         st.markdown(
-            f"**Sending the least sure to an expert**: mean accuracy {result.kept.area:.3f}",
+            f"**Sending the least sure to an expert**: mean accuracy {100 * result.kept.area:.2f} %",
             help="Accuracy of the images kept, averaged over all shares kept.",
         )
         st.plotly_chart(

@@ -78,6 +78,9 @@ def restore(key: str, default: Any, parse: Callable[[str], Any]) -> None:
         st.session_state[key] = default if value is None else value
     elif key not in st.session_state:
         st.session_state[key] = default
+    elif st.session_state.get(_MOVED, False):
+        # Streamlit keeps the value for the new page's widget, but during this run it answers with the first option.
+        st.session_state[key] = st.session_state[key]
 
 
 def store(key: str, value: Any, default: Any) -> None:

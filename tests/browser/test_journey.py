@@ -14,7 +14,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 REAL_SCREEN = Path(__file__).resolve().parents[3] / "shared" / "data" / "raw_frames" / "brain_tv.png"
-PAGES = ("", "preprocessing", "corruption", "prediction", "interpretability", "confusion_matrix")
+PAGES = (
+    "",
+    "preprocessing",
+    "augmentation",
+    "corruption",
+    "prediction",
+    "interpretability",
+    "confusion_matrix",
+    "results",
+)
 LONG = 120_000
 
 
@@ -136,6 +145,30 @@ def test_a_click_on_a_cell_shows_it_and_an_image_opens(page: Page, server: str):
     page.get_by_role("button", name="Prediction", exact=True).first.click()
     expect(page.locator("h1")).to_have_text("Prediction", timeout=LONG)
     expect(page).to_have_url(re.compile("image=phantom-CRL-unseen-"))
+    no_failure(page)
+
+
+def test_results_lead_to_the_images_and_give_their_tables(page: Page, server: str):
+    open_page(page, f"{server}/results?published=VGG19")
+    settle(page)
+    expect(page.get_by_role("heading", name="On real images")).to_be_visible()
+    expect(page.get_by_text("000 A.3").first).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").first.click()
+    assert "phantoms of unseen settings_low" in Path(download.value.path()).read_text().splitlines()[0]
+    page.get_by_role("link", name="Look at the images of each cell").last.click()
+    expect(page.locator("h1")).to_have_text("Confusion matrix", timeout=LONG)
+    settle(page)
+    expect(page.get_by_text("Accuracy, real images")).to_be_visible()
+    no_failure(page)
+
+
+def test_the_chosen_image_goes_along_to_another_page(page: Page, server: str):
+    open_page(page, f"{server}/augmentation?image=sample-nt_000002&augmentation=thesis")
+    settle(page)
+    expect(page.get_by_text("8: rotation")).to_be_visible()
+    go_to(page, "Interpretability")
+    expect(page).to_have_url(re.compile("image=sample-nt_000002"))
     no_failure(page)
 
 

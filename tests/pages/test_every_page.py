@@ -88,6 +88,8 @@ def test_the_image_stays_when_the_page_changes(open_page):
     for name in WITH_PICKER:
         app.switch_page(f"pages/{name}.py").run()
         assert app.selectbox(key="image").value == chosen
+        # The run itself has to see it too, not only the widget: it writes the link.
+        assert app.query_params["image"] in (chosen, [chosen])
 
 
 def test_a_link_to_somebodys_upload_asks_for_the_file_and_finds_it(open_page, texts, good_image):
