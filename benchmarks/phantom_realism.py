@@ -170,7 +170,7 @@ def report(values: dict[str, np.ndarray], patients: dict[str, np.ndarray]) -> No
     for name, features in values.items():
         frechet = frechet_distance((features - mean) @ directions, reduced)
         probe = probe_accuracy(features, real, (patients[name], owners))
-        print(f"| {name} | {frechet:.2f} | {shown(kernel_distance(features, real))} | {probe} |")
+        print(f"| {name} | {frechet:.1f} | {shown(kernel_distance(features, real))} | {probe} |", flush=True)
 
 
 def shown(distance: Distance) -> str:
