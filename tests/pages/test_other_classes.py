@@ -5,7 +5,6 @@ import pytest
 from core import cache
 from core.explain import METHODS
 from core.library import curve_sample
-from core.phantom import PLANES
 
 HEAD = "phantom-BPD-train-5"
 SAYS_SO = ["laboratory", "corruption", "prediction", "interpretability"]
@@ -25,7 +24,6 @@ def test_an_anatomy_model_before_a_plane(open_page, texts, anatomy_model, name):
     assert ("simulated as BPD, none of this model's classes" in texts(app)) == (name in SAYS_SO)
 
 
-@pytest.mark.skipif("femur" not in PLANES, reason="the femur cannot be simulated yet")
 @pytest.mark.parametrize("name", ["laboratory", "interpretability"])
 def test_a_plane_model_before_an_anatomy(open_page, texts, name):
     app = open_page(name, image="phantom-femur-train-1", methods="grad_cam")
