@@ -69,6 +69,10 @@ SAMPLES: dict[str, tuple[tuple[str, int], ...]] = {
         ("siemens", 204),
         ("siemens", 210),
     ),
+    "brain": (("ge", 201), ("ge", 203), ("ge", 211), ("siemens", 204)),
+    "abdomen": (("ge", 201), ("ge", 211), ("ge", 209), ("siemens", 206)),
+    "femur": (("ge", 201), ("ge", 207), ("ge", 205), ("siemens", 204)),
+    "thorax": (("ge", 201), ("ge", 209), ("ge", 211), ("siemens", 204)),
 }
 """Plane -> (scanner, seed) of the screens in `sample_images/`, chosen by eye."""
 
