@@ -18,6 +18,9 @@ import numpy as np
 
 from core.augmentation import PRESETS as AUGMENTATIONS
 from core.datasets import Table
+from core.datasets.fetal_planes import FetalPlanes
+from core.datasets.hc18 import HC18
+from core.datasets.held_out import REAL
 from core.errors import DatasetError
 from core.evaluation import accuracy, confusion_matrix
 from core.preprocessing import PreprocessingSettings
@@ -227,8 +230,8 @@ def _finish(
             "bytes": (out / WEIGHTS_NAME).stat().st_size,
             "dtype": "float16, rebuilt in float32",
         },
-        licences=["Apache-2.0, as PlaneLab", *_start_licence(weights)],
-        limitations=_limitations(table.simulated),
+        licences=["Apache-2.0, as PlaneLab", *_start_licence(weights), *data_licences(table)],
+        limitations=limitations(table),
         command=command,
         metrics=[
             Metric(
@@ -260,15 +263,34 @@ def _rounding(exact: np.ndarray, rounded: np.ndarray, temperature: float) -> dic
     return {"largest_change": float(change), "flips": flips, "n": len(exact)}
 
 
-def _limitations(simulated: bool) -> list[str]:
+def limitations(table: Table) -> list[str]:
+    """What a card says a model trained on a table must not be taken for."""
     lines = ["No medical device. Research and teaching only."]
-    if simulated:
+    if table.simulated:
+        data = "simulated images alone"
+        if _borrows(table):
+            data = "simulated anatomies, many of them among surroundings or with gray statistics of real HC18 frames"
         lines += [
-            "Trained on simulated images alone: figures on phantoms say little about real frames; read those apart.",
+            f"Trained on {data}: figures on phantoms say little about real frames; read those apart.",
             "It always answers with one of its classes; a plane it does not know is called one of those all the same, "
             "so heed the warning on images unlike the training data.",
         ]
     return lines
+
+
+def data_licences(table: Table) -> list[str]:
+    """The sources that a card has to name for what a table holds."""
+    lines = []
+    if table.layout == HC18.name or _borrows(table):
+        lines.append("Training data: HC18, van den Heuvel et al., Zenodo 1327317, CC BY 4.0")
+    if table.layout == FetalPlanes.name:
+        lines.append("Training data: FETAL_PLANES_DB, Burgos-Artizzu et al., Zenodo 3904280, CC BY 4.0")
+    return lines
+
+
+def _borrows(table: Table) -> bool:
+    """Whether phantoms of the table were adapted to real frames."""
+    return REAL in table.frame and bool((table.frame[REAL].fillna("") != "").any())
 
 
 def _start_licence(weights: str | Path | None) -> list[str]:

@@ -17,6 +17,7 @@ from core.zoo.assessment import assess, read_evaluation, record
 from core.zoo.runtime import tensorflow
 from core.zoo.training import TrainingSettings, preset, search, train
 from core.zoo.training.frozen import FeatureCache
+from core.zoo.training.run import data_licences, limitations
 
 SETTINGS = TrainingSettings(backbone="cnn", size=32, epochs=2, head_epochs=1, patience=5)
 
@@ -231,6 +232,15 @@ def test_corrupted_copies_follow_the_split(shape_folder, tmp_path):
     assert card.classes == ["original", "scale_up", "blur", "noise"]
     assert set(card.training["images"]["train"].values()) == {60}
     assert card.input["chain"] == "detector"
+
+
+def test_the_card_names_the_source_of_borrowed_surroundings(shape_folder):
+    table = load(shape_folder)
+    assert data_licences(table) == []
+    borrowed = replace(table, frame=table.frame.assign(real_file="001_HC.png"), simulated=True)
+    assert "Zenodo 1327317" in data_licences(borrowed)[0]
+    assert "real HC18 frames" in limitations(borrowed)[1]
+    assert "simulated images alone" in limitations(replace(table, simulated=True))[1]
 
 
 def test_presets_are_the_seeds():
