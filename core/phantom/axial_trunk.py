@@ -33,18 +33,19 @@ Items = list[Shape | Reflector]
 class _Trunk:
     """Measures that every part of one section shares."""
 
-    def __init__(self, draw: Draw, width: float) -> None:
+    def __init__(self, draw: Draw, width: float, thickness: float = 1.0) -> None:
         self.draw = draw
         self.width = width
         half = width / 2
         phase = np.linspace(0, 2 * np.pi, 140, endpoint=False)
-        egg, square = draw.uniform("trunk.egg", -0.08, 0.08), draw.uniform("trunk.squareness", -0.04, 0.06)
+        egg, square = draw.uniform("trunk.egg", -0.16, 0.16), draw.uniform("trunk.squareness", -0.04, 0.06)
         x = half * np.cos(phase) * (1 + egg * np.sin(phase)) * (1 + square * np.sin(2 * phase) ** 2)
         y = half * draw.setting("trunk.flatness") * np.sin(phase)
         y -= draw.uniform("trunk.back_dent", -0.02, 0.06) * half * np.exp(-(((phase - np.pi / 2) / 0.22) ** 2))
-        amount = draw.uniform("trunk.lumpiness", 0.004, 0.026)
+        x += draw.uniform("trunk.slant", -0.12, 0.12) * y  # no section is quite square to the body
+        amount = draw.uniform("trunk.lumpiness", 0.004, 0.036)
         self.contour = curves.lumpy(np.stack([x, y], axis=1), draw.normals("trunk.lumps", 14), amount)
-        self.wall = width * draw.setting("trunk.wall")
+        self.wall = width * draw.setting("trunk.wall") * thickness
         uneven = np.interp(phase, np.linspace(0, 2 * np.pi, 9), draw.normals("trunk.wall_uneven", 9, 0.18))
         self.uneven = np.exp(uneven * np.hanning(len(phase)) ** 0.3)
         self.inner = curves.offset(self.contour, -self.wall * self.uneven)
@@ -81,29 +82,60 @@ class _Trunk:
             gain *= 1 - np.exp(-((np.abs((at - centre + 0.5) % 1 - 0.5) / width) ** 4))
         return gain
 
+    def closer(self, name: str, share: float, least: float) -> np.ndarray:
+        """What a view is fitted to: the outline, or, in a `share` of the pictures, so little that it leaves them."""
+        zoomed = self.draw.chance(name, share)
+        part = self.draw.uniform(f"{name}_part", least, 0.9) if zoomed else 1.0
+        return self.middle + part * (self.contour - self.middle)
+
     def clear(self, name: str) -> float:
         """How well a structure shows, from hardly (0.1) to fully (1)."""
         return self.draw.uniform(f"{name}_clear", 0.1, 1.0) ** 0.6
 
 
 def _enclosure(trunk: _Trunk, inside: str, tissue: Tissue) -> Items:
-    """Skin, fat, muscle, and what fills the inside."""
+    """Skin, fat, muscle, and what fills the inside; often only a part of the outline can be made out."""
     draw, wall = trunk.draw, trunk.wall
     fat = draw.uniform("trunk.fat_share", 0.15, 0.65)
     muscle = curves.offset(trunk.contour, -fat * wall * trunk.uneven)
-    gain = trunk.patchy("trunk.skin", 16, 0.6, 5)
-    lining = trunk.patchy("trunk.lining", 16, 0.8, 6)
-    skin = (draw.uniform("trunk.skin_exponent", 2, 6), draw.uniform("trunk.skin_floor", 0.03, 0.2), 3.0, gain)
-    face = (draw.uniform("trunk.lining_exponent", 2, 6), draw.uniform("trunk.lining_floor", 0.02, 0.15), 4.0, lining)
+    lost = draw.uniform("trunk.outline_lost", 0.12, 0.40) if draw.chance("trunk.outline_partly", 0.6) else 0.0
+    lost_at = draw.uniform("trunk.outline_lost_at", 0, 1)
+    away = np.abs((np.linspace(0, 1, 96) - lost_at + 0.5) % 1 - 0.5)
+    shown = 1 - draw.uniform("trunk.outline_lost_share", 0.7, 1.0) * np.exp(-((away / max(lost, 1e-3)) ** 6))
+    gain = trunk.patchy("trunk.skin", 16, 0.6, 5) * shown
+    lining = trunk.patchy("trunk.lining", 16, 0.8, 6) * shown
+    skin = (draw.uniform("trunk.skin_exponent", 3, 9), draw.uniform("trunk.skin_floor", 0.01, 0.14), 3.0, gain)
+    face = (draw.uniform("trunk.lining_exponent", 3, 9), draw.uniform("trunk.lining_floor", 0.01, 0.10), 4.0, lining)
     layer = 0.3 * wall * draw.uniform("trunk.lining_thick", 0, 1)
-    soft = draw.uniform("trunk.inner_softness", 0.08, 0.35) * wall
-    return [
+    soft = draw.uniform("trunk.inner_softness", 0.08, 0.6) * wall
+    level = tissue.echo + draw.uniform("trunk.muscle_step", -16, 3)
+    items: Items = [
         Shape("skin", trunk.contour, Tissue(draw.uniform("trunk.fat_echo", -11, 3), 0.02, 2.2, 0.5), 0.1 * wall),
         Reflector(trunk.contour, draw.uniform("trunk.skin_strength", -6, 13), True, *skin),
-        Shape("body wall", muscle, Tissue(draw.uniform("trunk.muscle_echo", -20, -5), 0.03, 2.0), 0.12 * wall),
+        Shape("body wall", muscle, Tissue(level, 0.03, 2.0), 0.12 * wall),
         Shape(inside, trunk.inner, tissue, soft),
         Reflector(trunk.inner, draw.uniform("trunk.lining_strength", -8, 14), True, *face, layer),
     ]
+    if lost:  # there the wall's layers merge with what they enclose
+        line = trunk.ring(np.pi / 2 - 2 * np.pi * (lost_at + np.linspace(-0.9, 0.9, 40) * lost), 0.6 * wall)
+        merged = Tissue(tissue.echo + draw.uniform("trunk.outline_merged", -6, 2), 0.02, 2.5)
+        width = 1.1 * wall * np.sin(np.linspace(0.2, 2.94, 40)) ** 0.5
+        items.append(Shape("body wall", curves.strip(line, width), merged, 0.45 * wall))
+    return items
+
+
+def _near_shadow(trunk: _Trunk, down: np.ndarray) -> Items:
+    """Something in the near wall, a rib along the section or a limb before it, takes the light from a part of it."""
+    draw = trunk.draw
+    if not draw.chance("trunk.near_shadow", 0.28):
+        return []
+    middle = np.arctan2(*-down) + draw.uniform("trunk.near_shadow_at", -1.2, 1.2)
+    span = draw.uniform("trunk.near_shadow_span", 0.06, 0.45)
+    line = trunk.ring(middle + np.linspace(-span, span, 16), 0.5 * trunk.wall)
+    depth = 0.7 * trunk.wall
+    echo, loss = draw.uniform("trunk.near_shadow_echo", -12, 2), draw.uniform("trunk.near_shadow_loss", 4, 20) / depth
+    width = depth * np.sin(np.linspace(0.25, 2.89, 16)) ** 0.5
+    return [Shape("body wall", curves.strip(line, width), Tissue(echo, loss, 3.0), 0.4 * trunk.wall)]
 
 
 def _smudges(trunk: _Trunk, inside: str, base: float) -> Items:
@@ -149,27 +181,32 @@ def _ribs(trunk: _Trunk, long_share: float) -> Items:
     spacing = draw.setting("trunk.rib_spacing")
     long = draw.chance("trunk.long_ribs", long_share)
     count = draw.integer("trunk.ribs_a_side", 1, 2) if long else draw.integer("trunk.ribs_a_side", 1, 5)
-    thickness = trunk.width * draw.uniform("trunk.rib_thickness", 0.014, 0.034)
+    thickness = trunk.width * draw.uniform("trunk.rib_thickness", 0.014, 0.044)
     loss = draw.uniform("trunk.rib_loss", 1.0, 8.0) * clear / thickness
-    echo, strength = draw.uniform("trunk.rib_echo", -8, 4), draw.uniform("trunk.rib_strength", 4, 23) - 8 * (1 - clear)
+    echo, strength = draw.uniform("trunk.rib_echo", -12, 4), draw.uniform("trunk.rib_strength", 2, 24) - 8 * (1 - clear)
     first = draw.uniform("trunk.rib_first", 0.30, 0.75)
     items: Items = []
     for side, sign in (("left", -1.0), ("right", 1.0)):
         jitter = draw.uniforms(f"trunk.{side}_rib_jitter", 3 * count, -1, 1).reshape(-1, 3)
         missing = draw.uniforms(f"trunk.{side}_rib_missing", count, 0, 1)
+        levels = draw.uniforms(f"trunk.{side}_rib_levels", count, -8, 0)
+        faint = draw.uniform(f"trunk.{side}_ribs_fade", 4, 14) if draw.chance(f"trunk.{side}_ribs_faint", 0.3) else 0.0
         place = first
         for k, (aside, length, slant) in enumerate(jitter):
             span = (0.95 + 0.45 * length) if long else spacing * (0.52 + 0.25 * length)
             start = place + 0.12 * spacing * aside
             place += span + spacing * (0.55 if long else 0.45)
-            if start + span > 2.9 or missing[k] < 0.12:
+            if start + span > 2.9 or missing[k] < 0.28:
                 continue
             share = np.linspace(0, 1, 20)
             depth = trunk.wall * (0.62 + 0.22 * slant * (share - 0.5) * (1.6 if long else 0.5))
             line = trunk.ring(sign * (start + span * share), depth)
             taper = thickness * np.sin(np.pi * np.clip(0.08 + 0.84 * share, 0, 1)) ** 0.5
-            items.append(Shape("ribs", curves.strip(line, taper), Tissue(echo, loss, 2.0), 0.2 * thickness))
-            items.append(Reflector(line, strength, False, 3, 0.12, 4.0, taper / thickness, 0.7 * thickness))
+            level = levels[k] - faint
+            bone = Tissue(echo + 0.6 * level, loss, 2.5)
+            broken = trunk.patchy(f"trunk.{side}_rib_{k}", 6, 0.6, 2) * np.sin(np.linspace(0.2, 2.94, 96)) ** 0.5
+            items.append(Shape("ribs", curves.strip(line, taper), bone, 0.3 * thickness))
+            items.append(Reflector(line, strength + level, False, 3, 0.08, 4.0, broken, 0.7 * thickness))
     return items
 
 
@@ -264,12 +301,12 @@ def _lumps(trunk: _Trunk, name: str, label: str, most: int, base: float, spread:
     draw = trunk.draw
     count = draw.integer(f"{name}_count", 0, most)
     places = draw.uniforms(f"{name}_places", 2 * count, -0.65, 0.65).reshape(-1, 2)
-    sizes = draw.uniforms(f"{name}_sizes", 2 * count, 0.05, 0.26).reshape(-1, 2)
+    sizes = draw.uniforms(f"{name}_sizes", 2 * count, 0.05, 0.34).reshape(-1, 2)
     levels = draw.uniforms(f"{name}_levels", count, -spread, spread)
     items: Items = []
     for k, (place, size, level) in enumerate(zip(places, sizes, levels, strict=True)):
         outline = trunk.blob(f"{name}_{k}", place, size, 0.15, count=30)
-        items.append(Shape(label, outline, Tissue(base + level, 0.0, 1.5), 0.03 * trunk.width))
+        items.append(Shape(label, outline, Tissue(base + level, 0.0, 2.0), 0.04 * trunk.width))
     return items
 
 
@@ -322,13 +359,13 @@ def axial_abdomen(draw: Draw, width: float, down: np.ndarray) -> Anatomy:
     width: transverse diameter, mm.
     down: unit vector (2,) in trunk coordinates along which the beam travels; where it grazes the sides, they shadow.
     """
-    trunk = _Trunk(draw, width)
-    base = draw.uniform("abdomen.liver_echo", -11, 1)
-    tissue = Tissue(base, 0.01, draw.uniform("abdomen.liver_patches", 0.5, 2.6), draw.uniform("abdomen.layers", 0, 1.5))
+    trunk = _Trunk(draw, width, 0.75)
+    base = draw.uniform("abdomen.liver_echo", -13, 4)
+    tissue = Tissue(base, 0.01, draw.uniform("abdomen.liver_patches", 0.5, 3.2), draw.uniform("abdomen.layers", 0, 1.5))
     items = _arms(trunk, 0.22) + _enclosure(trunk, "liver", tissue)
     items += _smudges(trunk, "liver", base) + _edge_shadows(trunk, down)
     items += _lumps(trunk, "abdomen.lumps", "liver", 7, base, 5)
-    items += _bowel(trunk, base) + _kidneys(trunk, base)
+    items += _bowel(trunk, base) + _kidneys(trunk, base) + _adrenals(trunk, base)
     items += _liver_vessels(trunk, base) + _stomach(trunk, base) + _umbilical_vein(trunk, base)
     items += _gallbladder(trunk, base) + _great_vessels(trunk, base)
     if draw.chance("abdomen.shows_cava", 0.7):
@@ -336,15 +373,17 @@ def axial_abdomen(draw: Draw, width: float, down: np.ndarray) -> Anatomy:
         radius = width * draw.uniform("abdomen.cava_radius", 0.016, 0.036)
         items += _round_vessel(trunk, "abdomen.cava", "inferior vena cava", centre, radius, base)
     items += _flecks(trunk, "abdomen.flecks", 22, -12, 6) + _spine(trunk) + _ribs(trunk, 0.45)
-    return Anatomy(items, trunk.contour, trunk.contour, trunk.contour)
+    items += _near_shadow(trunk, down)
+    frame = trunk.closer("abdomen.closer", 0.12, 0.75)
+    return Anatomy(items, trunk.contour, frame, frame)
 
 
 def _stomach(trunk: _Trunk, base: float) -> Items:
     draw = trunk.draw
-    if not draw.chance("abdomen.shows_stomach", 0.88):
+    if not draw.chance("abdomen.shows_stomach", 0.84):
         return []
-    clear = max(trunk.clear("abdomen.stomach"), 0.45)
-    length = draw.log_uniform("abdomen.stomach_length", 0.09, 0.36)
+    clear = max(trunk.clear("abdomen.stomach"), 0.35)
+    length = draw.log_uniform("abdomen.stomach_length", 0.07, 0.44)
     breadth = length * draw.uniform("abdomen.stomach_breadth", 0.45, 0.95)
     place = (draw.uniform("abdomen.stomach_x", -0.60, -0.28), draw.uniform("abdomen.stomach_y", -0.22, 0.34))
     bag = trunk.blob("abdomen.stomach", place, (length, breadth), 0.05, draw.uniform("abdomen.stomach_turn", -1.2, 1.2))
@@ -377,7 +416,7 @@ def _umbilical_vein(trunk: _Trunk, base: float) -> Items:
     knots = {"whole": knots, "straight": knots[:3], "sinus": knots[2:]}[shown]
     path = trunk.at(curves.open_spline(np.array(knots) + draw.normals("abdomen.vein_wander", 2, 0.02), 7))
     path = curves.within(path, trunk.inner, 0.5 * width)
-    echo = base - draw.uniform("abdomen.vein_dark", 10, 32) * clear
+    echo = base - draw.uniform("abdomen.vein_dark", 6, 32) * clear
     wall = draw.uniform("abdomen.vein_wall", -6, 11) - 6 * (1 - clear)
     return _tube("umbilical vein", path, (0.8 * width, width, 1.05 * width, 0.6 * width), echo, wall)
 
@@ -424,10 +463,32 @@ def _kidneys(trunk: _Trunk, base: float) -> Items:
     return items
 
 
+def _adrenals(trunk: _Trunk, base: float) -> Items:
+    """Beside the spine, above the kidneys: a thin bright line between two dark bands."""
+    draw = trunk.draw
+    if not draw.chance("abdomen.shows_adrenals", 0.3):
+        return []
+    items: Items = []
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        name = f"abdomen.{side}_adrenal"
+        if not draw.chance(f"{name}_shown", 0.7):
+            continue
+        start = (sign * draw.uniform(f"{name}_x", 0.16, 0.26), draw.uniform(f"{name}_y", 0.40, 0.58))
+        turn, length = draw.uniform(f"{name}_turn", -0.7, 0.5), draw.uniform(f"{name}_length", 0.14, 0.30)
+        line = curves.open_spline([[0, 0], [0.5, draw.uniform(f"{name}_bow", -0.15, 0.15)], [1, 0]], 6) * length
+        path = trunk.at(curves.rotate(line, turn) * (sign, 1.0) + start)
+        path = curves.within(path, trunk.inner, 0.03 * trunk.width)
+        width = trunk.width * draw.uniform(f"{name}_width", 0.025, 0.055)
+        dark = Tissue(base - draw.uniform(f"{name}_dark", 2, 14), 0, 1.5)
+        items.append(Shape("kidney", curves.limb(path, (0.7 * width, width, 0.7 * width)), dark, 0.2 * width))
+        items.append(Reflector(path, draw.uniform(f"{name}_core", -14, 0), exponent=3, floor=0.2, roughness=4))
+    return items
+
+
 def _bowel(trunk: _Trunk, base: float) -> Items:
     """Loops in the front left: uneven, with brighter and darker rings."""
     draw = trunk.draw
-    if not draw.chance("abdomen.shows_bowel", 0.3):
+    if not draw.chance("abdomen.shows_bowel", 0.38):
         return []
     count = draw.integer("abdomen.bowel_count", 3, 12)
     places = draw.uniforms("abdomen.bowel_places", 2 * count, 0, 1).reshape(-1, 2) * (0.65, 0.8) + (-0.62, -0.6)
@@ -443,21 +504,31 @@ def _bowel(trunk: _Trunk, base: float) -> Items:
 def _liver_vessels(trunk: _Trunk, base: float) -> Items:
     """Thin dark branches of the hepatic and portal veins."""
     draw = trunk.draw
-    count = draw.integer("abdomen.branches", 0, 7)
+    count = draw.integer("abdomen.branches", 0, 10)
     items: Items = []
     for k in range(count):
         name = f"abdomen.branch_{k}"
         place = draw.uniforms(f"{name}_at", 2, -0.5, 0.6)
-        length, turn = draw.uniform(f"{name}_length", 0.12, 0.42), draw.uniform(f"{name}_turn", -np.pi, np.pi)
-        line = curves.open_spline([[-length / 2, 0], [0, draw.uniform(f"{name}_bow", -0.05, 0.05)], [length / 2, 0]], 6)
+        length, turn = draw.log_uniform(f"{name}_length", 0.10, 0.55), draw.uniform(f"{name}_turn", -np.pi, np.pi)
+        line = curves.open_spline([[-length / 2, 0], [0, draw.uniform(f"{name}_bow", -0.10, 0.10)], [length / 2, 0]], 6)
         path = curves.within(trunk.at(curves.rotate(line, turn) + place), trunk.inner, 0.03 * trunk.width)
-        width = trunk.width * draw.uniform(f"{name}_width", 0.008, 0.024)
-        echo = base - draw.uniform(f"{name}_dark", 3, 16)
+        width = trunk.width * draw.uniform(f"{name}_width", 0.006, 0.022)
+        echo = base - draw.uniform(f"{name}_dark", 3, 24)
         items += _tube("liver", path, (width, 0.5 * width), echo, draw.uniform(f"{name}_wall", -14, 0), 0.3)
     return items
 
 
 # Thorax --------------------------------------------------------------------------------------------------------------
+
+_CHEST_VIEWS = {
+    "four chambers": 0.42,
+    "left outflow": 0.10,
+    "right outflow": 0.09,
+    "three vessels": 0.15,
+    "arches": 0.07,
+    "grazed": 0.17,
+}
+"""Sections of the chest and the share of each: much that is called a chest shows no four chambers."""
 
 
 def axial_thorax(draw: Draw, width: float, down: np.ndarray) -> Anatomy:
@@ -470,15 +541,13 @@ def axial_thorax(draw: Draw, width: float, down: np.ndarray) -> Anatomy:
     down: unit vector (2,) in trunk coordinates along which the beam travels; where it grazes the sides, they shadow.
     """
     trunk = _Trunk(draw, width)
-    base = draw.uniform("thorax.lung_echo", -9, 3)
-    patches = draw.uniform("thorax.lung_patches", 0.6, 4.0)
+    base = draw.uniform("thorax.lung_echo", -8, 6)
+    patches = draw.uniform("thorax.lung_patches", 0.6, 4.5)
     tissue = Tissue(base, 0.01, patches, draw.uniform("thorax.lung_layers", 0.0, 1.5))
     items = _arms(trunk, 0.35) + _enclosure(trunk, "lungs", tissue)
     items += _smudges(trunk, "lungs", base) + _edge_shadows(trunk, down)
-    items += _lumps(trunk, "thorax.lumps", "lungs", 6, base, 4) + _flecks(trunk, "thorax.lung_flecks", 14, -14, 2)
-    views = {"four chambers": 0.58, "left outflow": 0.10, "right outflow": 0.08, "three vessels": 0.10, "arches": 0.05}
-    views["grazed"] = 0.06
-    view = draw.choice("thorax.view", list(views), list(views.values()))
+    items += _lumps(trunk, "thorax.lumps", "lungs", 6, base, 6) + _flecks(trunk, "thorax.lung_flecks", 24, -14, 3)
+    view = draw.choice("thorax.view", list(_CHEST_VIEWS), list(_CHEST_VIEWS.values()))
     if view in ("three vessels", "arches"):
         items += _three_vessels(trunk, base, view == "arches")
         key = curves.ellipse(trunk.at([(0, -0.1)])[0], 0.4 * trunk.half_axes)
@@ -486,8 +555,8 @@ def axial_thorax(draw: Draw, width: float, down: np.ndarray) -> Anatomy:
         heart = _Heart(trunk, base)
         items += heart.items(view)
         key = heart.outline
-    items += _great_vessels(trunk, base) + _spine(trunk) + _ribs(trunk, 0.7)
-    return Anatomy(items, trunk.contour, trunk.contour, key)
+    items += _great_vessels(trunk, base) + _spine(trunk) + _ribs(trunk, 0.7) + _near_shadow(trunk, down)
+    return Anatomy(items, trunk.contour, trunk.closer("thorax.closer", 0.3, 0.50), key)
 
 
 class _Heart:
@@ -499,20 +568,27 @@ class _Heart:
     def __init__(self, trunk: _Trunk, base: float) -> None:
         draw = self.draw = trunk.draw
         self.trunk = trunk
-        size = draw.uniform("thorax.heart_length", 0.54, 0.80)
+        size = draw.uniform("thorax.heart_length", 0.40, 0.92)
         self.length = size * float(trunk.half_axes.mean())
-        self.breadth = self.length * draw.uniform("thorax.heart_breadth", 0.68, 0.90)
+        self.breadth = self.length * draw.uniform("thorax.heart_breadth", 0.62, 1.0)
         # Apex to the front left, about 45 degrees from the line between sternum and spine.
-        self.axis = np.deg2rad(draw.normal("thorax.heart_axis", 45, 16, 5, 90))
-        shift = draw.uniforms("thorax.heart_shift", 2, -0.07, 0.07)
-        self.centre = trunk.at([np.array([-0.10, -0.13]) + shift])[0]
-        self.clear = max(trunk.clear("thorax.heart"), 0.55)
-        self.muscle = base + draw.uniform("thorax.muscle_lift", -10, 2)
-        self.blood = self.muscle - draw.uniform("thorax.blood_dark", 18, 40) * self.clear
-        self.septum = draw.uniform("thorax.septum", 0.05, 0.12)
-        self.wall = draw.uniform("thorax.muscle_wall", 0.05, 0.22)
-        self.patchy = draw.uniform("thorax.line_patchiness", 0.3, 1.2)
-        self.line = draw.uniform("thorax.heart_lines", -6, 11) - 5 * (1 - self.clear)
+        self.axis = np.deg2rad(draw.normal("thorax.heart_axis", 45, 24, -10, 110))
+        shift = draw.uniforms("thorax.heart_shift", 2, -0.18, 0.18)
+        self.centre = trunk.at([np.array([-0.12, -0.13]) + shift])[0]
+        # From a heart that hardly differs from the lungs to one whose chambers are black and its lines white.
+        self.clear = draw.uniform("thorax.heart_clear", 0.0, 1.0) ** 0.6
+        self.muscle = base + draw.uniform("thorax.muscle_lift", -14, 1)
+        self.blood = self.muscle - 4 - draw.uniform("thorax.blood_dark", 10, 37) * self.clear
+        self.septum = draw.uniform("thorax.septum", 0.05, 0.18)
+        self.wall = draw.uniform("thorax.muscle_wall", 0.05, 0.32)
+        self.soft = draw.uniform("thorax.heart_softness", 0.0, 0.14) * (1.1 - self.clear)
+        self.patchy = draw.uniform("thorax.line_patchiness", 0.3, 1.4)
+        self.line = draw.uniform("thorax.heart_lines", -7, 10) - 10 * (1 - self.clear)
+        self.thick = self.breadth * draw.uniform("thorax.line_thickness", 0.0, 0.09)
+        # An oblique section shortens the heart along any direction.
+        turn, short = draw.uniform("thorax.oblique_turn", 0, np.pi), draw.uniform("thorax.oblique", 0.55, 1.1)
+        spin = curves.rotate(np.eye(2), turn)
+        self.oblique = spin.T @ np.diag([1.0, min(short, 1.0)]) @ spin
         # No heart is symmetrical: a smooth bend of its coordinates deforms walls, septa and chambers together.
         self.bends = draw.normals("thorax.bends", 4, 0.07) * (1.0, 1.0, 0.5, 0.5)
         self.phases = draw.uniforms("thorax.bend_phases", 4, 0, 2 * np.pi)
@@ -526,6 +602,7 @@ class _Heart:
         u, v = np.asarray(points, float).T
         (a, b, c, d), (p, q, r, s) = self.bends, self.phases
         u, v = u + a * np.sin(2 * v + p) + c * np.sin(4 * u + r), v + b * np.sin(2 * u + q) + d * np.sin(4 * v + s)
+        u, v = self.oblique @ np.stack([u, v])
         along = np.array([-np.sin(self.axis), -np.cos(self.axis)])
         across = np.array([np.cos(self.axis), -np.sin(self.axis)])
         place = self.centre + np.outer(u * self.length, along) + np.outer(v * self.breadth, across)
@@ -535,21 +612,24 @@ class _Heart:
         """All of it in a given view."""
         draw = self.draw
         items: Items = []
+        around = self.trunk.patchy("thorax.pericardium", 12, self.patchy, 4)
         if draw.chance("thorax.effusion", 0.35):  # a thin dark rim of pericardial fluid or of shadowed fat
             rim = curves.offset(self.outline, self.trunk.width * draw.uniform("thorax.effusion_width", 0.004, 0.016))
             items.append(Shape("heart", rim, Tissue(self.muscle - draw.uniform("thorax.rim_dark", 2, 14)), 0.4))
         items += [
-            Shape("heart", self.outline, Tissue(self.muscle, 0.01, 1.8), 0.02 * self.trunk.width),
-            Reflector(self.outline, draw.uniform("thorax.pericardium", -12, 6), True, 4, 0.1, 4.0),
+            Shape(
+                "heart", self.outline, Tissue(self.muscle, 0.01, 2.2), 0.02 * self.trunk.width + self.soft * self.length
+            ),
+            Reflector(self.outline, draw.uniform("thorax.pericardium", -16, 6), True, 4, 0.08, 4.0, around),
         ]
         if view == "grazed":
-            return items + self._grazed()
-        items += self._chambers() + self._septa()
+            return items + self._grazed() + self._smears()
+        items += self._chambers(0.05 + 0.25 * (1 - self.clear) + 0.15 * ("outflow" in view)) + self._septa()
         if view == "left outflow":
             items += self._outflow([[0.45, -0.42], [0.05, -0.20], [-0.30, 0.06], [-0.70, 0.36], [-0.95, 0.55]])
         elif view == "right outflow":
             items += self._outflow([[0.30, 0.50], [-0.05, 0.45], [-0.38, 0.15], [-0.72, -0.20], [-1.1, -0.30]])
-        return items + self._valves() + self._strands()
+        return items + self._valves() + self._strands() + self._smears()
 
     def _chamber(self, name: str, knots, amount: float) -> Items:
         draw = self.draw
@@ -557,14 +637,15 @@ class _Heart:
         echo = self.blood + draw.uniform(f"thorax.{name}_haze", 0, 7)
         outline = self.at(outline)
         gain = self.trunk.patchy(f"thorax.{name}", 10, self.patchy, 3)
-        soft = draw.uniform(f"thorax.{name}_soft", 0.01, 0.05) * self.breadth
+        soft = (draw.uniform(f"thorax.{name}_soft", 0.01, 0.05) + self.soft) * self.breadth
         rim = self.line - draw.uniform(f"thorax.{name}_rim", 0, 14)
         return [
             Shape("heart chambers", outline, Tissue(echo, -0.06, 1.5), soft),
             Reflector(outline, rim, True, 4, 0.1, 4.0, gain),
         ]
 
-    def _chambers(self) -> Items:
+    def _chambers(self, missed: float) -> Items:
+        """Two ventricles and two atria, each left out with a chance of `missed`: no section meets them all."""
         draw = self.draw
         atrial = draw.setting("thorax.atrial_share")
         cross = self.cross = -1 + 2 * atrial  # where atria and ventricles meet
@@ -582,7 +663,8 @@ class _Heart:
             knots = [[start, sign * s], [start, 0.87 * outer], [middle, outer]]
             knots += [[0.7 * end + 0.3 * middle, 0.67 * outer], [end, sign * (s + tip)], [middle, inner]]
             moved = np.array(knots) + draw.normals(f"thorax.{name}_knots", 12, 0.05).reshape(-1, 2)
-            items += self._chamber(f"{name}_ventricle", moved, 0.05)
+            if not draw.chance(f"thorax.{name}_ventricle_missed", missed):
+                items += self._chamber(f"{name}_ventricle", moved, 0.05)
             deep = -0.95 + 0.6 * w + draw.uniform(f"thorax.{name}_depth", -0.05, 0.12)
             top = cross - 0.05 + (self.offset if sign > 0 else 0.0)
             half = (top + deep) / 2
@@ -591,11 +673,14 @@ class _Heart:
             knots = [[top, sign * 0.5 * s], [half, sign * 0.5 * s], [deep, sign * 0.22]]
             knots += [[0.8 * deep + 0.2 * half, 0.8 * outer], [half, outer], [top, 0.82 * outer]]
             moved = np.array(knots) + draw.normals(f"thorax.{name}_atrium_knots", 12, 0.06).reshape(-1, 2)
-            items += self._chamber(f"{name}_atrium", moved, 0.05)
+            if not draw.chance(f"thorax.{name}_atrium_missed", missed):
+                items += self._chamber(f"{name}_atrium", moved, 0.05)
             if draw.chance(f"thorax.{name}_open", 0.45):  # the valve is open: atrium and ventricle are one room
                 size = draw.uniforms(f"thorax.{name}_passage", 2, 0.12, 0.28)
                 door = self.at(curves.ellipse((cross, sign * 0.42), size, count=28))
-                items.append(Shape("heart chambers", door, Tissue(self.blood, -0.06, 1.5), 0.03 * self.breadth))
+                items.append(
+                    Shape("heart chambers", door, Tissue(self.blood, -0.06, 1.5), (0.03 + self.soft) * self.breadth)
+                )
         return items
 
     def _septa(self) -> Items:
@@ -606,12 +691,14 @@ class _Heart:
         bow = draw.uniform("thorax.septum_bow", -0.06, 0.06)
         line = self.at(curves.open_spline([[self.cross - 0.04, 0], [0.25, bow], [0.80, 0.05]], 8))
         level = self.muscle + draw.uniform("thorax.septum_lift", -2, 6)
-        items.append(Shape("septum", curves.strip(line, thick), Tissue(level, 0.01, 1.5), 0.2 * thick))
+        items.append(
+            Shape("septum", curves.strip(line, thick), Tissue(level, 0.01, 1.5), (0.2 + 2 * self.soft) * thick)
+        )
         across = curves.normals(line, closed=False) * thick * 0.45
         for name, sign in (("left", -1.0), ("right", 1.0)):
             level_here = self.line - draw.uniform(f"thorax.septum_{name}_line", 0, 12)
             gain = self.trunk.patchy(f"thorax.septum_{name}", 8, self.patchy, 2)
-            items.append(Reflector(line + sign * across, level_here, False, 4, 0.1, 4.0, gain))
+            items.append(Reflector(line + sign * across, level_here, False, 4, 0.1, 4.0, gain, 0.6 * self.thick))
         first, last = -0.88, self.cross
         gap = first + (last - first) * draw.uniform("thorax.foramen_at", 0.35, 0.65)
         half = draw.uniform("thorax.foramen", 0.03, 0.14)
@@ -622,10 +709,10 @@ class _Heart:
             part = self.at(curves.open_spline([[ends[0], 0], [np.mean(ends), bow], [ends[1], 0]], 5))
             width = self.breadth * draw.uniform(f"thorax.{name}_width", 0.03, 0.08)
             items.append(Shape("septum", curves.strip(part, width), Tissue(level, 0, 1), 0.25 * width))
-            items.append(Reflector(part, self.line, exponent=4, floor=0.12, roughness=3.5))
+            items.append(Reflector(part, self.line, exponent=4, floor=0.12, roughness=3.5, thickness=self.thick))
         if draw.chance("thorax.flap", 0.5):  # the foramen's flap swings into the left atrium
             flap = self.at(curves.open_spline([[gap - half, 0], [gap, -0.14], [gap + 0.8 * half, -0.10]], 5))
-            items.append(Reflector(flap, self.line - 3, exponent=3, floor=0.15))
+            items.append(Reflector(flap, self.line - 3, exponent=3, floor=0.15, thickness=0.5 * self.thick))
         return items
 
     def _valves(self) -> Items:
@@ -648,15 +735,16 @@ class _Heart:
                 ]
                 path = self.at(curves.open_spline(leaf, 5))
                 items.append(Shape("heart", curves.strip(path, width), Tissue(level, 0, 1), 0.3 * width))
-                items.append(Reflector(path, self.line, exponent=3, floor=0.15, roughness=3.5))
+                items.append(Reflector(path, self.line, exponent=3, floor=0.15, roughness=3.5, thickness=self.thick))
         return items
 
     def _outflow(self, knots) -> Items:
         """A great artery that leaves a ventricle and crosses the septum's line."""
         draw = self.draw
         path = curves.open_spline(np.array(knots) + draw.normals("thorax.outflow_wander", 10, 0.03).reshape(-1, 2), 7)
-        width = self.breadth * draw.uniform("thorax.outflow_width", 0.22, 0.40)
-        return _tube("heart chambers", self.at(path), (1.1 * width, width, 0.9 * width), self.blood, self.line + 2)
+        width = self.breadth * draw.uniform("thorax.outflow_width", 0.14, 0.40)
+        widths = (1.1 * width, width, 0.9 * width)
+        return _tube("heart chambers", self.at(path), widths, self.blood, self.line + 2, 0.12 + 2 * self.soft)
 
     def _strands(self) -> Items:
         """Moderator band, papillary muscles and the bright spots of chordae."""
@@ -680,77 +768,102 @@ class _Heart:
             )
         return items
 
+    def _smears(self) -> Items:
+        """Where the slice meets walls at a slant, rooms fill with gray: soft patches across the heart."""
+        draw = self.draw
+        count = draw.integer("thorax.smears", 0, 1 + round(4 * (1 - self.clear)))
+        places = draw.uniforms("thorax.smear_places", 2 * count, -0.8, 0.8).reshape(-1, 2)
+        sizes = draw.uniforms("thorax.smear_sizes", 2 * count, 0.08, 0.32).reshape(-1, 2)
+        lifts = draw.uniforms("thorax.smear_lifts", count, -6, 5)
+        items: Items = []
+        for place, size, lift in zip(places, sizes, lifts, strict=True):
+            outline = self.at(curves.ellipse(place, size, count=24))
+            items.append(Shape("heart", outline, Tissue(self.muscle + lift, 0, 2.0), 0.3 * size.min() * self.breadth))
+        return items
+
     def _grazed(self) -> Items:
-        """A section beside the chambers' plane: two or three dark rooms of any shape."""
+        """A section beside the chambers' plane: round rooms and slits of any shape, with or without bright dashes."""
         draw = self.draw
         items: Items = []
-        for k in range(draw.integer("thorax.rooms", 2, 4)):
-            u, v = draw.uniform(f"thorax.room_{k}_u", -0.6, 0.5), draw.uniform(f"thorax.room_{k}_v", -0.5, 0.5)
-            size = draw.uniform(f"thorax.room_{k}_size", 0.18, 0.42)
-            flat = draw.uniform(f"thorax.room_{k}_flat", 0.4, 1.0)
-            knots = curves.ellipse((u, v), (size, flat * size), draw.uniform(f"thorax.room_{k}_turn", 0, 3), 8)
+        for k in range(draw.integer("thorax.rooms", 1, 4)):
+            u, v = draw.uniform(f"thorax.room_{k}_u", -0.6, 0.5), draw.uniform(f"thorax.room_{k}_v", -0.6, 0.6)
+            size = draw.log_uniform(f"thorax.room_{k}_size", 0.12, 0.42)
+            flat = draw.uniform(f"thorax.room_{k}_flat", 0.35, 1.0)
+            knots = curves.ellipse((u, v), (size, flat * size), draw.uniform(f"thorax.room_{k}_turn", 0, 3.1), 8)
             items += self._chamber(f"room_{k}", knots, 0.08)
+        for k in range(draw.integer("thorax.slits", 0, 3)):
+            name = f"thorax.slit_{k}"
+            knots = np.array([[-1, 0], [0, draw.uniform(f"{name}_bow", -0.5, 0.5)], [1, 0]])
+            line = curves.open_spline(knots * draw.uniform(f"{name}_length", 0.2, 0.6), 6)
+            line = curves.rotate(line, draw.uniform(f"{name}_turn", 0, 3.1)) + draw.uniforms(f"{name}_at", 2, -0.5, 0.5)
+            width = self.breadth * draw.uniform(f"{name}_width", 0.08, 0.22)
+            items += _tube(
+                "heart chambers", self.at(line), (0.4 * width, width, 0.5 * width), self.blood, self.line - 4
+            )
+        for k in range(draw.integer("thorax.dashes", 0, 5)):
+            name = f"thorax.dash_{k}"
+            line = curves.rotate(np.array([[-1.0, 0], [0, 0.2], [1, 0]]), draw.uniform(f"{name}_turn", 0, 3.1))
+            line = line * draw.uniform(f"{name}_length", 0.05, 0.25) + draw.uniforms(f"{name}_at", 2, -0.6, 0.6)
+            thick = self.breadth * draw.uniform(f"{name}_width", 0.03, 0.10)
+            level = draw.uniform(f"{name}_level", -8, 10) - 4 * (1 - self.clear)
+            items.append(Reflector(self.at(line), level, False, 3, 0.3, 4.0, None, thick))
         return items
 
 
 def _three_vessels(trunk: _Trunk, base: float, arches: bool) -> Items:
     """Pulmonary trunk, aorta and superior cava in a row from front left to back right, behind the thymus."""
-    draw = trunk.draw
-    clear = max(trunk.clear("thorax.vessels"), 0.4)
-    mediastinum = base + draw.uniform("thorax.mediastinum", -9, 3)
-    around = trunk.blob(
-        "thorax.mediastinum", (-0.02, -0.15), (draw.uniform("thorax.mediastinum_width", 0.30, 0.52), 0.52), 0.08
+    draw, unit = trunk.draw, trunk.width
+    clear = draw.uniform("thorax.vessels_clear", 0.0, 1.0) ** 0.6
+    shift = draw.uniforms("thorax.row_shift", 2, -0.16, 0.16)
+    mediastinum = base + draw.uniform("thorax.mediastinum", -11, 2)
+    breadth, depth = (
+        draw.uniform("thorax.mediastinum_width", 0.24, 0.56),
+        draw.uniform("thorax.mediastinum_depth", 0.3, 0.6),
     )
+    around = trunk.blob("thorax.mediastinum", shift - (0.02, 0.12), (breadth, depth), 0.10)
     thymus = trunk.blob("thorax.thymus", (0.0, -0.58), (0.36, draw.uniform("thorax.thymus_depth", 0.14, 0.28)), 0.07)
+    soft = unit * draw.uniform("thorax.mediastinum_softness", 0.01, 0.07)
     items: Items = [
-        Shape("heart", around, Tissue(mediastinum, 0, 1.8), 0.03 * trunk.width),
-        Shape("thymus", thymus, Tissue(base + draw.uniform("thorax.thymus_lift", -8, 1), 0, 1.2), 0.02 * trunk.width),
+        Shape("heart", around, Tissue(mediastinum, 0, 2.2), soft),
+        Shape("thymus", thymus, Tissue(base + draw.uniform("thorax.thymus_lift", -10, 1), 0, 1.5), 0.02 * unit),
     ]
-    blood = base - draw.uniform("thorax.blood_dark", 14, 36) * clear
-    wall = draw.uniform("thorax.vessel_wall", -4, 11)
-    unit = trunk.width
-    turn = draw.uniform("thorax.row_turn", -0.25, 0.25)
-    sizes = (
-        draw.uniforms("thorax.vessel_sizes", 3, 0.85, 1.2)
-        * (0.125, 0.10, 0.075)
-        * draw.uniform("thorax.vessel_scale", 0.75, 1.15)
-    )
+    blood = mediastinum - 4 - draw.uniform("thorax.vessels_dark", 6, 32) * clear
+    wall = draw.uniform("thorax.vessel_wall", -10, 10) - 8 * (1 - clear)
+    edge = 0.10 + draw.uniform("thorax.vessel_softness", 0.0, 0.3) * (1 - clear)
+    turn = draw.normal("thorax.row_turn", 0, 0.4, -1, 1)
+    scale = draw.uniform("thorax.vessel_scale", 0.55, 1.3)
+    sizes = draw.uniforms("thorax.vessel_sizes", 3, 0.8, 1.3) * (0.125, 0.10, 0.075) * scale * unit
+    moved = draw.normals("thorax.vessel_places", 8, 0.03).reshape(4, 2)
 
-    def spot(x, y):
-        return curves.rotate(np.array([[x, y]]), turn)[0]
+    def spots(*points):
+        return trunk.at(curves.rotate(np.array(points), turn) + shift)
 
-    back = spot(-0.20, 0.52)
+    def cut(name: str, place, size: float) -> Items:
+        radii = size / 2 * np.array([draw.uniform(f"{name}_long", 1.0, 1.7), draw.uniform(f"{name}_flat", 0.6, 1.0)])
+        ring = curves.ellipse(spots(place)[0], radii, draw.uniform(f"{name}_turn", 0, 3.1), 32)
+        gain = trunk.patchy(name, 8, 0.7, 2)
+        return [
+            Shape("heart chambers", ring, Tissue(blood + draw.uniform(f"{name}_haze", 0, 5), -0.05, 1), edge * size),
+            Reflector(ring, wall, True, 4, 0.12, 3.0, gain),
+        ]
+
+    back = moved[3] + (-0.20, 0.52)
     if arches:
-        arch = [spot(0.16, -0.26), spot(0.08, -0.02), spot(-0.06, 0.28), back]
-        duct = [spot(-0.20, -0.34), spot(-0.24, -0.02), spot(-0.24, 0.28), back]
+        arch = [moved[0] + (0.16, -0.26), moved[1] + (0.08, -0.02), (-0.06, 0.28), back]
+        duct = [moved[2] + (-0.20, -0.34), (-0.24, -0.02), (-0.24, 0.28), back]
         for path, size in ((arch, sizes[1]), (duct, sizes[0])):
-            items += _tube(
-                "heart chambers", trunk.at(curves.open_spline(path, 7)), (size * unit, 0.6 * size * unit), blood, wall
-            )
+            line = curves.open_spline(spots(*path), 7)
+            items += _tube("heart chambers", line, (size, 0.6 * size), blood, wall, edge)
     else:
-        reach = draw.uniform("thorax.trunk_reach", 0.12, 0.62)
-        pulmonary = np.stack([spot(-0.24, -0.36), spot(-0.26, -0.36 + 0.5 * reach), spot(-0.22, -0.36 + reach)])
-        items += _tube(
-            "heart chambers",
-            trunk.at(curves.open_spline(pulmonary, 7)),
-            (sizes[0] * unit, 0.8 * sizes[0] * unit),
-            blood,
-            wall,
-        )
-        ring = curves.ellipse(trunk.at([spot(0.02, -0.16)])[0], (sizes[1] * unit / 2, sizes[1] * unit / 2.3), count=36)
-        items.append(Shape("heart chambers", ring, Tissue(blood, -0.05, 1), 0.1 * sizes[1] * unit))
-        items.append(Reflector(ring, wall, True, 4, 0.15, 3.0))
-    cava = curves.ellipse(trunk.at([spot(0.24, -0.02)])[0], (sizes[2] * unit / 2, sizes[2] * unit / 2.2), count=30)
-    items.append(Shape("heart chambers", cava, Tissue(blood, -0.05, 1), 0.1 * sizes[2] * unit))
-    items.append(Reflector(cava, wall, True, 4, 0.15, 3.0))
+        reach = draw.uniform("thorax.trunk_reach", 0.10, 0.62)
+        front = moved[0] + (-0.24, -0.36)
+        pulmonary = [front, front - (0.02, -0.5 * reach), front - (-0.02, -reach)]
+        line = curves.open_spline(spots(*pulmonary), 7)
+        items += _tube("heart chambers", line, (sizes[0], 0.8 * sizes[0]), blood, wall, edge)
+        items += cut("thorax.ascending", moved[1] + (0.02, -0.16), sizes[1])
+    if draw.chance("thorax.shows_cava", 0.75):
+        items += cut("thorax.cava", moved[2] + (0.24, -0.02), sizes[2])
     if draw.chance("thorax.trachea", 0.4):
-        items.append(
-            Reflector(
-                curves.ellipse(trunk.at([spot(0.05, 0.34)])[0], (0.02 * unit, 0.02 * unit), count=20),
-                wall,
-                True,
-                3,
-                0.3,
-            )
-        )
+        airway = curves.ellipse(spots((0.05, 0.34))[0], (0.02 * unit, 0.02 * unit), count=20)
+        items.append(Reflector(airway, wall + 2, True, 3, 0.3))
     return items
