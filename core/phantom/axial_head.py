@@ -8,6 +8,8 @@ thalami, choroid plexus); ISUOG practice guidelines on the first-trimester scan 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from core.phantom import curves
@@ -48,6 +50,9 @@ class _Head:
         low, high = (-14.0, 0.0) if self.early else (-21.0, -8.0)
         self.brain = draw.uniform("head.brain_echo", low, high)
         self.lost_bone = 0.0  # depth of the one long stretch that drops out, at `lost_at` with `lost_width`
+        self.side_loss = 0.0  # share of the echo lost where the beam runs along the bone, over `side_width` in cosines
+        self.bone_lift = self.skin_lift = 0.0  # dB
+        self.textured = False
         if section is not None:
             self._as_in_routine(section)
         self.contour = self._contour()
@@ -60,7 +65,16 @@ class _Head:
         """What routine frames of the neurosonogram add: darker brains, thinner and thicker bone, lost walls."""
         draw = self.draw
         self.brain = min(self.brain + draw.uniform("brain.dimness", -8, 6), -7.5)
-        self.skull = max(self.skull * draw.log_uniform("brain.skull_scale", 0.65, 1.45), 0.8)
+        self.textured = draw.chance("brain.textured", 0.45)
+        if self.textured:
+            self.brain = draw.uniform("brain.textured_echo", -15, -5)
+        self.skull = max(self.skull * draw.log_uniform("brain.skull_scale", 0.55, 1.6), 0.7)
+        self.scalp *= draw.log_uniform("brain.scalp_scale", 0.6, 2.2)
+        self.skin_lift = draw.uniform("brain.skin_lift", -6, 9)
+        self.bone_lift = draw.uniform("brain.bone_lift", -9, 2)
+        if draw.chance("brain.loses_sides", 0.6):
+            self.side_loss = draw.uniform("brain.side_loss", 0.4, 0.99)
+        self.side_width = draw.uniform("brain.side_width", 0.12, 0.55)
         if draw.chance("brain.loses_wall", 0.40):
             self.lost_bone = draw.uniform("brain.lost_depth", 0.5, 0.98)
         self.lost_at = draw.uniform("brain.lost_at", 0, 1)
@@ -116,14 +130,16 @@ def _envelope(head: _Head) -> list[Shape | Reflector]:
     draw = head.draw
     outer = curves.offset(head.contour, head.scalp)
     scalp_echo = draw.uniform("head.scalp_echo", -12, 0)
-    bone_echo = draw.uniform("head.bone_echo", -14, 4)
+    bone_echo = draw.uniform("head.bone_echo", -14, 4) + head.bone_lift
     loss = draw.uniform("head.bone_loss", 0.8, 4.2) * (0.8 if head.early else 1.0) * 2.0 / max(head.skull, 1.0)
     tissue = Tissue(
         head.brain, 0.01, draw.uniform("head.brain_patches", 1.5, 4.5), draw.uniform("head.brain_layers", 0.3, 3.0)
     )
     return [
         Shape("scalp", outer, Tissue(scalp_echo, 0.02, 1.5), 0.3),
-        Reflector(outer, draw.uniform("head.skin_strength", -8, 4), closed=True, exponent=5, floor=0.08),
+        Reflector(
+            outer, draw.uniform("head.skin_strength", -8, 4) + head.skin_lift, closed=True, exponent=5, floor=0.08
+        ),
         Shape("skull", head.contour, Tissue(bone_echo, loss, 2.0), 0.12 * head.skull),
         Shape("brain", head.inner, tissue, 0.15 * head.skull),
     ]
@@ -145,6 +161,10 @@ def _bone_surfaces(head: _Head) -> list[Shape | Reflector]:
     if head.lost_bone:
         distance = np.abs((at - head.lost_at + 0.5) % 1 - 0.5)
         gain *= 1 - head.lost_bone * np.exp(-((distance / head.lost_width) ** 4))
+    if head.side_loss:
+        facing = np.abs(curves.normals(head.contour, closed=True) @ head.down)
+        facing = np.interp(at, np.linspace(0, 1, len(facing)), facing)
+        gain *= 1 - head.side_loss * np.exp(-((facing / head.side_width) ** 2))
     waves = draw.normals("head.bone_waves", 24, 0.20)
     for order, (cosine, sine) in enumerate(waves.reshape(12, 2), start=1):
         gain *= np.exp(cosine * np.cos(2 * np.pi * order * at) + sine * np.sin(2 * np.pi * order * at))
@@ -475,24 +495,165 @@ def _cerebellum(head: _Head) -> list[Shape | Reflector]:
 def _routine_brain(head: _Head, section: str) -> list[Shape | Reflector]:
     """A routine frame of one section; every structure may be faint or missing."""
     draw = head.draw
-    items = _near_haze(head) + _mottles(head)
+    items = _parenchyma(head) + _near_field(head) + _mottles(head)
     far = 1.0 if head.down[1] >= 0 else -1.0
     cerebellar = section == "transcerebellar"
     clear = 1.0 if section == "transventricular" else draw.uniform("brain.ventricle_share", 0.15, 0.9)
     if draw.chance("brain.shows_ventricle", 0.3 if cerebellar else 0.85):
         items += _lateral_ventricle(head, "far", far, clear)
-    if draw.chance("brain.shows_near_ventricle", 0.3):
-        items += _lateral_ventricle(head, "near", -far, draw.uniform("brain.near_ventricle_share", 0.15, 0.9))
+        if draw.chance("brain.clear_plexus", 0.6):
+            items += _plexus(head, far)
+    if draw.chance("brain.shows_near_ventricle", 0.2):
+        items += _lateral_ventricle(head, "near", -far, draw.uniform("brain.near_ventricle_share", 0.15, 0.7))
     if draw.chance("brain.shows_thalami", 0.35 if section == "transventricular" else 0.85):
-        lift = draw.uniform("brain.thalamus_lift", -7, 5)
+        lift = draw.uniform("brain.thalamus_lift", -7, 6)
         items += _thalami(head, (-0.24, 0.20), draw.uniform("brain.thalamus_breadth", 0.26, 0.46), head.brain + lift)
     if draw.chance("brain.shows_horns", 0.7):
         items += _frontal_horns(head, far)
-    items += _insula(head, far) + _sulci(head) + _gyri(head, far) + _late_midline(head)
+    items += _insula(head, far) + _sylvian(head, far) + _sulci(head) + _gyri(head, far)
     if cerebellar:
         items += _posterior_fossa(head)
-    items += _dashes(head, draw.integer("brain.dashes", 0, 22), -18, draw.uniform("brain.dash_most", -6, 8))
-    return items + _flecks(head)
+    items += _dashes(head, draw.integer("brain.dashes", 0, 6), -20, draw.uniform("brain.dash_most", -10, 4))
+    items = _softened(head, items + _flecks(head), "inside", -9, 1)
+    midline = [_faint_box(head, item) for item in _late_midline(head)]
+    return items + _softened(head, midline, "midline", -7, 4) + _edge_shadows(head)
+
+
+def _faint_box(head: _Head, item: Shape | Reflector) -> Shape | Reflector:
+    """The cavum as routine frames show it: seldom black, its edges soft. Anything else unchanged."""
+    if isinstance(item, Reflector) or item.structure != "cavum":
+        return item
+    echo = head.brain - head.draw.uniform("brain.cavum_depth", 2, 18)
+    softness = head.bpd * head.draw.uniform("brain.cavum_softness", 0.010, 0.028)
+    return replace(item, tissue=replace(item.tissue, echo=echo), softness=softness)
+
+
+def _softened(head: _Head, items: list[Shape | Reflector], name: str, low: float, high: float):
+    """Lines of the brain as a scan shows them: a layer of grains with ends that fade, not a stroke."""
+    draw = head.draw
+    weaker = draw.uniform(f"brain.{name}_lines", low, high)
+    thickness = head.bpd * draw.log_uniform(f"brain.{name}_line_width", 0.006, 0.022)
+    fade = np.sin(np.linspace(0.25, np.pi - 0.25, 9)) ** 0.7
+    return [
+        item
+        if isinstance(item, Shape)
+        else replace(
+            item,
+            strength=item.strength + weaker,
+            thickness=max(item.thickness, thickness),
+            roughness=item.roughness + 2,
+            gain=fade if item.gain is None and not item.closed else item.gain,
+        )
+        for item in items
+    ]
+
+
+def _parenchyma(head: _Head) -> list[Shape | Reflector]:
+    """Uneven tissue: in a textured brain many soft lumps, and grains of a reflection here and there."""
+    draw = head.draw
+    lobes = draw.integer("brain.lobes", 12, 55) if head.textured else draw.integer("brain.lobes", 0, 12)
+    places = draw.uniforms("brain.lobe_places", 2 * lobes, -0.8, 0.8).reshape(-1, 2)
+    sizes = draw.uniforms("brain.lobe_sizes", 2 * lobes, 0.04, 0.20).reshape(-1, 2)
+    turns = draw.uniforms("brain.lobe_turns", lobes, -np.pi, np.pi)
+    spread = draw.uniform("brain.lobe_spread", 2, 10)
+    levels = head.brain + draw.uniforms("brain.lobe_levels", lobes, -spread, spread)
+    soft = draw.uniform("brain.lobe_softness", 0.008, 0.035) * head.bpd
+    lumps = draw.normals("brain.lobe_lumps", 8)
+    patches = draw.uniform("brain.lobe_patches", 1.5, 5.0)
+    items: list[Shape | Reflector] = []
+    for place, size, turn, level in zip(places, sizes, turns, levels, strict=True):
+        outline = curves.ellipse(head.at(place), (size[0] * head.a, size[1] * head.b), turn, 28)
+        outline = curves.within(curves.lumpy(outline, np.roll(lumps, len(items)), 0.18), head.inner, 0.04 * head.bpd)
+        items.append(Shape("brain", outline, Tissue(float(level), 0.01, patches), soft))
+    grains = (
+        draw.integer("brain.bright_grains", 10, 70) if head.textured else draw.integer("brain.bright_grains", 0, 15)
+    )
+    level = draw.uniform("brain.bright_grain_level", -14, 4)
+    halves = draw.uniforms("brain.bright_grain_halves", grains, 0.01, 0.04)
+    for (x, y, turn), half in zip(
+        draw.uniforms("brain.bright_grain_places", 3 * grains, -1, 1).reshape(-1, 3), halves, strict=True
+    ):
+        spot = 0.82 * np.sqrt(abs(x)) * np.array([np.cos(np.pi * y), np.sin(np.pi * y)])
+        stroke = curves.rotate(np.array([[-1.0, 0.0], [0.0, 0.3], [1.0, 0.0]]), np.pi * turn) * half * head.bpd
+        items.append(Reflector(head.at(spot) + stroke, level, exponent=1.5, floor=0.5, roughness=6))
+    return items
+
+
+def _near_field(head: _Head) -> list[Shape | Reflector]:
+    """Reverberation of the near parietal bone: a veil over the half below it, with echoes of the bone's own shape."""
+    draw = head.draw
+    items: list[Shape | Reflector] = []
+    lift = draw.uniform("brain.near_veil", -3, 13)
+    steps = draw.integer("brain.near_veil_steps", 2, 4)
+    reach = draw.uniform("brain.near_veil_reach", 0.5, 1.1)
+    if lift > 1:
+        for k in range(steps):
+            shift = -head.down * head.b * (0.25 + reach * (k + 1) / steps)
+            veil = curves.within(head.inner * 0.9 + shift, head.inner, 0.03 * head.bpd)
+            echo = head.brain + lift * (k + 1) / steps
+            items.append(Shape("brain", veil, Tissue(echo, 0.01, 2.5, 1.5), 0.10 * head.bpd))
+    outward = curves.normals(head.inner, closed=True) @ head.down
+    near = head.inner[np.argsort(outward)[: len(outward) // 3]]
+    near = near[np.argsort(near @ np.array([-head.down[1], head.down[0]]))]
+    level = draw.uniform("brain.near_echo_level", -14, 7)
+    gaps = np.cumsum(draw.uniforms("brain.near_echo_gaps", draw.integer("brain.near_echoes", 0, 4), 0.03, 0.12))
+    for k, gap in enumerate(gaps):
+        line = curves.within(near + head.down * gap * head.bpd, head.inner, 0.02 * head.bpd)
+        items.append(Reflector(line, level - 3 * k, exponent=5, floor=0.05, roughness=5, thickness=0.02 * head.bpd))
+    return items
+
+
+def _sylvian(head: _Head, far: float) -> list[Shape | Reflector]:
+    """The far Sylvian fissure as a notch below the bone, open or grown over, with a bright floor."""
+    draw = head.draw
+    if not draw.chance("brain.shows_sylvian", 0.5):
+        return []
+    start, end = draw.uniform("brain.sylvian_start", -0.45, -0.20), draw.uniform("brain.sylvian_end", -0.05, 0.25)
+    floor, roof = draw.uniform("brain.sylvian_floor", 0.45, 0.60), draw.uniform("brain.sylvian_roof", 0.68, 0.85)
+    knots = np.array([[start, roof], [start + 0.05, floor], [(start + end) / 2, floor - 0.03], [end, floor + 0.02]])
+    knots = np.concatenate([knots, [[end + 0.04, roof]]]) * (1.0, far)
+    notch = curves.within(head.at(curves.closed_spline(knots, 6)), head.inner, 0.03 * head.bpd)
+    echo = head.brain + draw.uniform("brain.sylvian_lift", -10, 8)
+    level = draw.uniform("brain.sylvian_level", -14, 3)
+    edge = head.at(curves.open_spline(knots, 6))
+    return [
+        Shape("brain", notch, Tissue(echo, 0.0, 2.5), 0.02 * head.bpd),
+        Reflector(curves.within(edge, head.inner, 0.03 * head.bpd), level, exponent=2.5, floor=0.2, roughness=5),
+    ]
+
+
+def _plexus(head: _Head, far: float) -> list[Shape | Reflector]:
+    """The far choroid plexus as the bright lump that stands out in most frames, before the dark of its ventricle."""
+    draw = head.draw
+    x, y = draw.uniform("brain.plexus_x", 0.15, 0.50), draw.uniform("brain.plexus_y", 0.26, 0.50)
+    long, broad = draw.uniform("brain.plexus_long", 0.08, 0.22), draw.uniform("brain.plexus_broad", 0.07, 0.17)
+    angle = far * draw.uniform("brain.plexus_turn", -0.2, 0.7)
+    fluid = head.blob("plexus_room", (x + 0.08, far * (y + 0.02)), (1.5 * long, 1.5 * broad), 0.06, angle)
+    drop = head.blob("plexus", (x, far * y), (long, broad), 0.10, angle)
+    dark = Tissue(head.brain - draw.uniform("brain.plexus_room_depth", 0, 12), -0.03, 1.5)
+    bright = Tissue(min(head.brain + draw.uniform("brain.plexus_lift", 7, 20), 7.0), 0.02, 2.5)
+    return [
+        Shape("ventricle", curves.within(fluid, head.inner, 0.06 * head.bpd), dark, 0.02 * head.bpd),
+        Shape("choroid plexus", curves.within(drop, head.inner, 0.05 * head.bpd), bright, 0.015 * head.bpd),
+    ]
+
+
+def _edge_shadows(head: _Head) -> list[Shape | Reflector]:
+    """The beam is bent away where it grazes the skull: bone there is dim and throws a narrow, deep shadow."""
+    draw = head.draw
+    if not draw.chance("brain.edge_shadows", 0.5):
+        return []
+    loss = draw.log_uniform("brain.edge_loss", 0.8, 6.0)
+    echo = head.brain + draw.uniform("brain.edge_echo", -6, 8)
+    across = np.array([-head.down[1], head.down[0]])
+    half = draw.integer("brain.edge_half", 2, 7)
+    items: list[Shape | Reflector] = []
+    for sign in (-1.0, 1.0):
+        middle = int(np.argmax(sign * (head.contour @ across)))
+        at = np.arange(middle - half, middle + half + 1) % len(head.contour)
+        piece = np.concatenate([head.contour[at], head.inner[at][::-1]])
+        items.append(Shape("skull", piece, Tissue(echo, loss * 2.0 / max(head.skull, 1.0), 2.0), 0.4 * head.skull))
+    return items
 
 
 def _mottles(head: _Head) -> list[Shape | Reflector]:
@@ -515,7 +676,7 @@ def _gyri(head: _Head, far: float) -> list[Shape | Reflector]:
     if not draw.chance("brain.shows_gyri", float(np.interp(head.bpd, [45, 90], [0.05, 0.75]))):
         return []
     items: list[Shape | Reflector] = []
-    grains = draw.integer("brain.grains", 15, 50)
+    grains = draw.integer("brain.grains", 10, 40)
     level = draw.uniform("brain.grain_level", -14, 3)
     for x, y, turn in draw.uniforms("brain.grain_places", 3 * grains, -1, 1).reshape(-1, 3):
         radius = np.sqrt(abs(x)) * 0.86
@@ -525,7 +686,7 @@ def _gyri(head: _Head, far: float) -> list[Shape | Reflector]:
             0.035 * head.bpd
         )
         items.append(Reflector(line, level - fainter, exponent=2, floor=0.35, roughness=4))
-    for k in range(draw.integer("brain.fissures", 1, 6)):
+    for k in range(draw.integer("brain.fissures", 0, 5)):
         start = draw.uniforms(f"brain.fissure_{k}_at", 2, -0.6, 0.6)
         steps = draw.normals(f"brain.fissure_{k}_steps", 8, 0.07).reshape(-1, 2)
         heading = draw.uniforms(f"brain.fissure_{k}_heading", 2, -0.12, 0.12)
@@ -566,9 +727,9 @@ def _posterior_fossa(head: _Head) -> list[Shape | Reflector]:
             margin,
         )
     ]
-    lift, rim = draw.uniform("brain.cerebellum_lift", 0, 13), draw.uniform("brain.cerebellum_rim", -4, 13)
-    stripes = draw.integer("brain.leaves", 0, 5)
-    stripe_level = draw.uniform("brain.leaf_level", -14, 4)
+    lift, rim = draw.uniform("brain.cerebellum_lift", 0, 13), draw.uniform("brain.cerebellum_rim", -8, 9)
+    stripes = draw.integer("brain.leaves", 0, 3)
+    stripe_level = draw.uniform("brain.leaf_level", -18, -2)
     for side, sign in (("left", -1.0), ("right", 1.0)):
         faint = draw.uniform(f"brain.{side}_lobe_faint", -6, 0)
         middle = sign * lobe_breadth

@@ -15,7 +15,7 @@ from core.phantom.settings import Draw, declare_ranges
 
 declare_ranges(
     {
-        "femur.thickness": {"train": (0.060, 0.115), "unseen": (0.118, 0.140)},
+        "femur.thickness": {"train": (0.044, 0.112), "unseen": (0.114, 0.138)},
         "femur.bow": {"train": (0.000, 0.045), "unseen": (0.047, 0.065)},
         "femur.flesh_below": {"train": (0.16, 0.50), "unseen": (0.51, 0.62)},
     }
@@ -32,14 +32,16 @@ class _Thigh:
         self.draw = draw
         self.length = length
         self.upward = -1.0 if down[1] >= 0 else 1.0  # sign of y on the side that the beam meets first
+        self.down = np.asarray(down, float)
         self.crossing = max(abs(float(down[1])), 0.08)  # how squarely the beam crosses the shaft, 1 at a right angle
-        self.thickness = float(np.clip(length * draw.setting("femur.thickness"), 2.2, 6.5))
+        self.thickness = float(np.clip(length * draw.setting("femur.thickness"), 1.2, 6.5))
         self.axis = self._axis()
         above = length * draw.uniform("femur.flesh_above", 0.07, 0.32)
         below = length * draw.setting("femur.flesh_below")
         # Whoever scans turns the probe until little flesh lies over the bone, but not always.
         self.near, self.far = (above, below) if draw.chance("femur.close_to_skin", 0.75) else (below, above)
         self.muscle = draw.uniform("femur.muscle_echo", -13, 1)
+        self.merged = draw.chance("femur.merged", 0.35)  # the skin cannot be told from what lies around
         self.outline = self._outline()
 
     def _axis(self) -> np.ndarray:
@@ -90,7 +92,8 @@ def femur(draw: Draw, length: float, down: np.ndarray) -> Anatomy:
     trunk, trunk_outline = _trunk(thigh)
     leg, leg_outline = _lower_leg(thigh)
     second = _second_thigh(thigh)
-    items = [*second, *trunk, *leg, *_flesh(thigh), *_ends(thigh), *_shaft(thigh)]
+    around = [*second, *trunk, *leg, *_oddments(thigh), *_slabs(thigh)]
+    items = [*around, *_flesh(thigh), *_ends(thigh), *_shaft(thigh)]
     outline = np.concatenate([thigh.outline, leg_outline, trunk_outline])
     ends = thigh.axis * (1.08, 1.0)  # both ends are measured, so some flesh beyond them should be in view
     return Anatomy(items, outline, ends, thigh.axis[[0, 1, -2, -1]])
@@ -101,26 +104,39 @@ def _flesh(thigh: _Thigh) -> list[Shape | Reflector]:
     draw, length = thigh.draw, thigh.length
     fat = length * draw.uniform("femur.fat", 0.010, 0.055)
     fat_echo = thigh.muscle + draw.uniform("femur.fat_lift", -4, 9)
-    skin = draw.uniform("femur.skin_strength", -10, 9)
+    skin = draw.uniform("femur.skin_strength", -10, 9) - 14 * thigh.merged
+    blur = draw.uniform("femur.skin_blur", 0.1, 0.9)
+    if thigh.merged:
+        fat_echo, blur = thigh.muscle + draw.uniform("femur.fat_beside", -2, 4), 0.06 * length
     gain = np.exp(draw.normals("femur.skin_waves", 24, 0.5))
     patches = draw.uniform("femur.muscle_patches", 1.5, 6.0)
-    items: list[Shape | Reflector] = [
-        Shape("thigh", thigh.outline, Tissue(fat_echo, 0.01, 1.5, 1.0), draw.uniform("femur.skin_blur", 0.1, 0.9)),
-        Reflector(thigh.outline, skin, closed=True, exponent=4, floor=0.08, roughness=4, gain=gain),
-    ]
+    layers = draw.uniform("femur.muscle_layers", 0.0, 3.0)
     inner = curves.within(thigh.outline, thigh.outline, fat)
-    items.append(
-        Shape(
-            "thigh",
-            inner,
-            Tissue(thigh.muscle, 0.01, patches, draw.uniform("femur.muscle_layers", 0.0, 3.0)),
-            0.4 * fat,
-        )
-    )
-    items.append(
-        Reflector(inner, skin - draw.uniform("femur.fascia_weaker", 2, 14), closed=True, floor=0.08, roughness=5)
-    )
+    fascia = skin - draw.uniform("femur.fascia_weaker", 2, 14)
+    items: list[Shape | Reflector] = [
+        *(_mantle(thigh) if thigh.merged else []),
+        Shape("thigh", thigh.outline, Tissue(fat_echo, 0.01, 1.5, 1.0), blur),
+        Reflector(thigh.outline, skin, closed=True, exponent=4, floor=0.08, roughness=4, gain=gain),
+        Shape("thigh", inner, Tissue(thigh.muscle, 0.01, patches, layers), max(0.4 * fat, 0.7 * blur)),
+        Reflector(inner, fascia, closed=True, floor=0.08, roughness=5),
+    ]
     return items + _spindles(thigh) + _fibres(thigh) + _blotches(thigh)
+
+
+def _mantle(thigh: _Thigh) -> list[Shape | Reflector]:
+    """Soft tissue as bright as the thigh that presses on all of it, so that its outline is lost."""
+    draw, length = thigh.draw, thigh.length
+    wide = length * draw.uniforms("femur.mantle_width", len(thigh.outline), 0.0, 1.0)
+    kernel = np.hanning(21) / np.hanning(21).sum()
+    wide = np.convolve(np.concatenate([wide[-10:], wide, wide[:10]]), kernel, mode="valid") * 0.6
+    centre = thigh.outline.mean(axis=0)
+    offsets = thigh.outline - centre
+    outward = centre + offsets * (1 + wide / np.maximum(np.hypot(*offsets.T), 1e-9))[:, None]
+    echo = thigh.muscle + draw.uniform("femur.mantle_lift", -3, 5)
+    tissue = Tissue(
+        echo, 0.01, draw.uniform("femur.mantle_patches", 1.5, 5.5), draw.uniform("femur.mantle_layers", 0, 4)
+    )
+    return [Shape("body part", outward, tissue, 0.06 * length)]
 
 
 def _spindles(thigh: _Thigh) -> list[Shape | Reflector]:
@@ -214,39 +230,99 @@ def _shaft(thigh: _Thigh) -> list[Shape | Reflector]:
         "femur.taper_exponent", 5, 16
     )
     width = thickness * flare * waist * taper
-    echo = thigh.muscle + draw.uniform("femur.bone_lift", 9, 20)
-    shadow = draw.log_uniform("femur.shadow", 2.5, 26)
-    strength = draw.uniform("femur.bone_strength", 13, 27)
-    along = np.linspace(0, 1, 160)
-    gain = np.exp(np.interp(along, np.linspace(0, 1, 14), draw.normals("femur.bone_waves", 14, 0.22)))
-    gaps = int(draw.choice("femur.gaps", ["0", "1", "2", "3"], [0.55, 0.25, 0.13, 0.07]))
-    for k in range(gaps):
-        distance = np.abs(along - draw.uniform(f"femur.gap_{k}_at", 0.05, 0.95))
-        gain *= 1 - draw.uniform(f"femur.gap_{k}_depth", 0.2, 0.9) * np.exp(
-            -((distance / draw.uniform(f"femur.gap_{k}_width", 0.02, 0.12)) ** 4)
-        )
-    # One end is often blurred: it leaves the section, or lies where the beam runs along it.
-    for name, distance in (("hip", along), ("knee", 1 - along)):
-        if draw.chance(f"femur.{name}_fades", 0.3):
-            reach = draw.uniform(f"femur.{name}_fade_reach", 0.04, 0.22)
-            least = draw.uniform(f"femur.{name}_fade_least", 0.1, 0.6)
-            gain *= least + (1 - least) * np.clip(distance / reach, 0, 1)
+    style = draw.choice("femur.shaft_style", list(_SHAFT_STYLES), [0.50, 0.35, 0.15])
+    fullness, weaker, share = _SHAFT_STYLES[style]
+    contrast = (
+        1 - 0.95 * draw.uniform("femur.bone_dimness", 0, 1) ** 1.4
+    )  # from hardly brighter than muscle to saturated
+    echo = thigh.muscle + fullness * (4 + 14 * contrast) * draw.uniform("femur.bone_fullness", 0.4, 1.0)
+    strength = thigh.muscle + 10 + 20 * contrast
+    shadow = draw.log_uniform("femur.shadow", 0.8, 30)
+    gain = _brightness_along(thigh)
     floor, exponent = draw.uniform("femur.bone_floor", 0.15, 0.45), draw.uniform("femur.bone_exponent", 1.5, 4.0)
-    rough = draw.uniform("femur.bone_roughness", 1.0, 4.0)
-    layer = thickness * draw.uniform("femur.bone_layer", 0.25, 0.75)
+    rough = draw.uniform("femur.bone_roughness", 1.0, 5.0)
+    layer = thickness * draw.uniform("femur.bone_layer", *share)
     across = np.array([0.0, thigh.upward])
     face = axis + across * (0.5 * width - 0.5 * layer)[:, None]
     back = axis - across * (0.4 * width)[:, None]
+    behind = strength - draw.uniform("femur.back_weaker", *weaker)
+    blur = thickness * draw.log_uniform("femur.bone_blur", 0.06, 0.5)
+    loss = shadow * thigh.crossing / thickness  # a steep beam runs through more of it
     return [
-        Shape(
-            "femur shaft",
-            curves.limb(axis, width),
-            Tissue(echo, shadow * thigh.crossing / thickness, 1.5),  # a steep beam runs through more of it
-            thickness * draw.uniform("femur.bone_blur", 0.05, 0.18),
-        ),
+        Shape("femur shaft", curves.limb(axis, width), Tissue(echo, loss, 1.5), blur),
         Reflector(face, strength, False, exponent, floor, rough, gain, layer),
-        Reflector(back, strength - draw.uniform("femur.back_weaker", 4, 16), False, exponent, floor, rough, gain),
+        Reflector(back, behind, False, exponent, floor, rough, gain, 0.5 * layer),
+        *_reverberations(thigh, face, strength, shadow, gain),
+        *_clutter(thigh, shadow),
     ]
+
+
+_SHAFT_STYLES = {
+    "solid": (1.0, (4, 16), (0.35, 0.9)),
+    "face": (0.3, (16, 30), (0.35, 0.9)),
+    "double": (-0.1, (3, 12), (0.15, 0.35)),
+}
+"""How a shaft shows: how full of echoes it is, how much weaker its far face (dB), and its near face's layer as a share
+of its thickness. Thin bone is one bright rod; thick bone throws the sound back, or shows both faces."""
+
+
+def _brightness_along(thigh: _Thigh) -> np.ndarray:
+    """Factor of the bone's echo at 160 places from the hip to the knee: waves, gaps, and ends that fade."""
+    draw = thigh.draw
+    along = np.linspace(0, 1, 160)
+    uneven = draw.normals("femur.bone_waves", 14, draw.uniform("femur.bone_unevenness", 0.10, 0.55))
+    gain = np.exp(np.interp(along, np.linspace(0, 1, 14), uneven))
+    gain *= 10 ** (draw.normal("femur.bone_slant", 0, 3.5, -9, 9) * (along - 0.5) / 20)
+    gaps = int(draw.choice("femur.gaps", ["0", "1", "2", "3"], [0.45, 0.28, 0.17, 0.10]))
+    for k in range(gaps):
+        distance = np.abs(along - draw.uniform(f"femur.gap_{k}_at", 0.05, 0.95))
+        gain *= 1 - draw.uniform(f"femur.gap_{k}_depth", 0.3, 0.97) * np.exp(
+            -((distance / draw.uniform(f"femur.gap_{k}_width", 0.02, 0.10)) ** 4)
+        )
+    # An end is often blurred: it leaves the section, or lies where the beam runs along it.
+    for name, distance in (("hip", along), ("knee", 1 - along)):
+        reach = draw.uniform(f"femur.{name}_soft", 0.01, 0.08)
+        least = 0.15
+        if draw.chance(f"femur.{name}_fades", 0.35):
+            reach = draw.uniform(f"femur.{name}_fade_reach", 0.06, 0.30)
+            least = draw.uniform(f"femur.{name}_fade_least", 0.05, 0.5)
+        gain *= least + (1 - least) * np.clip(distance / reach, 0, 1)
+    return gain
+
+
+def _reverberations(
+    thigh: _Thigh, face: np.ndarray, strength: float, shadow: float, gain: np.ndarray
+) -> list[Shape | Reflector]:
+    """The bone's face again, fainter, deeper in its shadow."""
+    draw = thigh.draw
+    if not draw.chance("femur.reverberates", 0.30):
+        return []
+    step = thigh.thickness * draw.uniform("femur.reverberation_step", 1.3, 4.0)
+    level = strength + min(shadow, 14) - draw.uniform("femur.reverberation_loss", 14, 30)
+    fall = draw.uniform("femur.reverberation_fall", 2, 8)
+    return [
+        Reflector(face + k * step * thigh.down, level - fall * k, False, 2.0, 0.2, 5.0, gain, 0.5 * k * thigh.thickness)
+        for k in range(1, draw.integer("femur.reverberations", 1, 4) + 1)
+    ]
+
+
+def _clutter(thigh: _Thigh, shadow: float) -> list[Shape | Reflector]:
+    """Smeared echoes in the shadow, which is seldom empty."""
+    draw, length = thigh.draw, thigh.length
+    count = draw.integer("femur.clutter", 0, 36)
+    share = draw.uniform("femur.clutter_share", 0.2, 1.0)
+    places = draw.uniforms("femur.clutter_places", 2 * count, 0.0, 1.0).reshape(-1, 2)
+    halves = draw.uniforms("femur.clutter_halves", count, 0.015, 0.11)
+    turns = draw.normals("femur.clutter_turns", count, 0.25)
+    levels = thigh.muscle + min(shadow, 16) * share + draw.uniforms("femur.clutter_levels", count, -15, 4)
+    deep = draw.uniform("femur.clutter_depth", 0.3, 1.1) * length
+    fade = np.sin(np.linspace(0.1, np.pi - 0.1, 7))
+    items: list[Shape | Reflector] = []
+    for (at, depth), half, turn, level in zip(places, halves, turns, levels, strict=True):
+        start = thigh.axis[int(at * (len(thigh.axis) - 1))] + thigh.down * (1.5 * thigh.thickness + depth * deep)
+        stroke = curves.rotate(np.stack([np.linspace(-half, half, 7), np.zeros(7)], axis=1) * length, turn)
+        items.append(Reflector(start + stroke, level, False, 2.0, 0.5, 6.0, fade, 0.035 * length))
+    return items
 
 
 def _lower_leg(thigh: _Thigh) -> tuple[list[Shape | Reflector], np.ndarray]:
@@ -277,7 +353,7 @@ def _lower_leg(thigh: _Thigh) -> tuple[list[Shape | Reflector], np.ndarray]:
 def _trunk(thigh: _Thigh) -> tuple[list[Shape | Reflector], np.ndarray]:
     """Pelvis and lower belly beyond the hip: a rounded mass, perhaps with the bladder and the iliac bone."""
     draw, length = thigh.draw, thigh.length
-    if not draw.chance("femur.shows_trunk", 0.55):
+    if not draw.chance("femur.shows_trunk", 0.65):
         return [], np.zeros((0, 2))
     radius = draw.uniform("femur.trunk_radius", 0.40, 0.75) * length
     hip = np.array([-0.5 - draw.uniform("femur.trunk_gap", 0.0, 0.15), 0.0]) * length
@@ -310,13 +386,33 @@ def _trunk(thigh: _Thigh) -> tuple[list[Shape | Reflector], np.ndarray]:
         bone = turned + place
         items.append(Shape("body part", curves.limb(bone, (0.05 * radius, 0.05 * radius)), Tissue(4, 3.0), 0.3))
         items.append(Reflector(bone, draw.uniform(f"femur.pelvic_bone_{k}_level", 4, 18), exponent=3, floor=0.2))
+    if draw.chance("femur.shows_ribs", 0.35):
+        items += _ribs(thigh, centre, radius)
     return items, outline
+
+
+def _ribs(thigh: _Thigh, centre: np.ndarray, radius: float) -> list[Shape | Reflector]:
+    """Ribs or vertebrae of a trunk cut lengthwise: a row of short echoes, each with its shadow."""
+    draw = thigh.draw
+    count = draw.integer("femur.ribs", 4, 9)
+    turn = draw.uniform("femur.ribs_turn", -np.pi, np.pi)
+    level, size = draw.uniform("femur.ribs_level", 2, 16), draw.uniform("femur.ribs_size", 0.025, 0.07) * radius
+    aside = draw.uniform("femur.ribs_aside", -0.6, 0.6)
+    uneven = draw.normals("femur.ribs_uneven", 2 * count, 0.03).reshape(-1, 2)
+    x = np.linspace(-0.75, 0.75, count)
+    row = curves.rotate(np.stack([x, aside + 0.15 * x**2], axis=1) + uneven, turn) * radius + centre
+    items: list[Shape | Reflector] = []
+    for spot in row:
+        half = np.stack([np.linspace(-1, 1, 6), np.zeros(6)], axis=1) * 1.4 * size
+        items.append(Shape("body part", curves.ellipse(spot, (1.4 * size, size), count=16), Tissue(2, 2.5), 0.3 * size))
+        items.append(Reflector(spot + half, level, exponent=2, floor=0.4, roughness=4, thickness=size))
+    return items
 
 
 def _second_thigh(thigh: _Thigh) -> list[Shape | Reflector]:
     """The other leg behind this one, oblique and fainter."""
     draw, length = thigh.draw, thigh.length
-    if not draw.chance("femur.shows_second", 0.25):
+    if not draw.chance("femur.shows_second", 0.40):
         return []
     turn = np.deg2rad(draw.uniform("femur.second_turn", -35, 35))
     below = (thigh.far + length * draw.uniform("femur.second_below", 0.12, 0.5)) * -thigh.upward
@@ -339,3 +435,94 @@ def _second_thigh(thigh: _Thigh) -> list[Shape | Reflector]:
         items.append(Shape("limbs", curves.limb(bone, (0.8 * thigh.thickness,) * 2), Tissue(3, 2.0), 0.5))
         items.append(Reflector(bone, draw.uniform("femur.second_strength", 2, 17), exponent=3, floor=0.2))
     return items
+
+
+def _oddments(thigh: _Thigh) -> list[Shape | Reflector]:
+    """Other parts that the section grazes: bones seen obliquely, a hand or foot, soft masses."""
+    draw, length = thigh.draw, thigh.length
+    items: list[Shape | Reflector] = []
+    for k in range(draw.integer("femur.oddments", 0, 5)):
+        name = f"femur.oddment_{k}"
+        kind = draw.choice(name, ["bone", "hand", "mass"], [0.45, 0.2, 0.35])
+        side = 1.0 if draw.chance(f"{name}_below", 0.7) else -1.0
+        away = thigh.far if side > 0 else thigh.near
+        spot = np.array([draw.uniform(f"{name}_x", -1.1, 1.1) * length, 0.0])
+        spot = spot + side * thigh.down * (away + draw.uniform(f"{name}_away", 0.05, 0.9) * length)
+        turn = draw.uniform(f"{name}_turn", -np.pi, np.pi)
+        size = draw.log_uniform(f"{name}_size", 0.12, 0.5) * length
+        level = draw.uniform(f"{name}_level", -4, 15)
+        echo = draw.uniform(f"{name}_echo", -12, 1)
+        if kind == "mass":
+            outline = curves.ellipse(spot, (size, size * draw.uniform(f"{name}_flat", 0.5, 1.0)), turn, 48)
+            outline = curves.lumpy(outline, draw.normals(f"{name}_lumps", 8), 0.09)
+            patches = draw.uniform(f"{name}_patches", 2.0, 6.0)
+            items.append(Shape("body part", outline, Tissue(echo, 0.01, patches, 1.5), 0.08 * size))
+            items.append(Reflector(outline, level - 8, closed=True, exponent=3, floor=0.1, roughness=5))
+            continue
+        rays = np.zeros(1) if kind == "bone" else np.linspace(-0.5, 0.5, draw.integer(f"{name}_fingers", 3, 5))
+        for ray in rays:
+            reach = np.linspace(-0.5, 0.5, 10) if kind == "bone" else np.linspace(0.4, 0.9, 10)
+            line = curves.rotate(np.stack([reach, 0.25 * (reach - reach[0]) ** 2], axis=1) * size, turn + ray) + spot
+            thick = 0.10 * size if kind == "bone" else 0.06 * size
+            items.append(Shape("limbs", curves.limb(line, (3.5 * thick,) * 2), Tissue(echo, 0.02, 3.0), thick))
+            bone = line[1:-1]
+            fade = np.sin(np.linspace(0.15, np.pi - 0.15, 8)) ** 0.6
+            items.append(Shape("limbs", curves.limb(bone, (thick, thick)), Tissue(echo + 7, 2.0, 2.0), 0.4 * thick))
+            items.append(Reflector(bone, level, exponent=2.5, floor=0.2, roughness=5, gain=fade, thickness=thick))
+    return items
+
+
+_MATERNAL = {
+    "placenta": ((-2, 7), (0.6, 2.4), (0.0, 1.0)),
+    "uterine wall": ((-9, 3), (1.0, 4.5), (0.5, 4.0)),
+    "maternal tissue": ((-11, 3), (2.0, 5.5), (2.0, 6.0)),
+}
+"""Tissues of the mother: ranges of echo (dB), patches (dB) and layers (dB)."""
+
+
+def _slabs(thigh: _Thigh) -> list[Shape | Reflector]:
+    """The mother's tissue close to the thigh: in front of it placenta, uterus, muscle and fat, behind and beside it."""
+    draw = thigh.draw
+    items: list[Shape | Reflector] = []
+    for name, turn, slip, share, most in (
+        ("behind", 0.0, 40, 0.45, 0.8),
+        ("left", 90.0, 35, 0.20, 0.6),
+        ("right", -90.0, 35, 0.20, 0.6),
+        ("in_front", 180.0, 18, 0.70, 0.3),
+    ):
+        if not draw.chance(f"femur.{name}", share):
+            continue
+        angle = np.deg2rad(turn + draw.uniform(f"femur.{name}_turn", -slip, slip))
+        touches = draw.chance(f"femur.{name}_touches", 0.5)
+        gap = draw.uniform(f"femur.{name}_gap", *((-0.06, 0.03) if touches else (0.03, most)))
+        items += _slab(thigh, name, curves.rotate(thigh.down[None], angle)[0], gap * thigh.length)
+    return items
+
+
+def _slab(thigh: _Thigh, name: str, toward: np.ndarray, gap: float) -> list[Shape | Reflector]:
+    """Sheets of the mother's tissue, one behind the other, from a distance beyond the thigh's outermost point on."""
+    draw, length = thigh.draw, thigh.length
+    aside = np.array([-toward[1], toward[0]])
+    along = np.linspace(-5, 5, 27)
+    height = draw.uniform(f"femur.{name}_curved", -0.15, 0.15) * along**2
+    height = height + draw.normals(f"femur.{name}_waves", len(along), 0.06)
+    height = height * length + (thigh.outline @ toward).max() + gap
+    items: list[Shape | Reflector] = []
+    for k in range(draw.integer(f"femur.{name}_sheets", 1, 4)):
+        weights = [0.45, 0.35, 0.20] if k == 0 else [0.15, 0.35, 0.50]
+        kind = draw.choice(f"femur.{name}_{k}", list(_MATERNAL), weights)
+        echo, patches, layers = (
+            draw.uniform(f"femur.{name}_{k}_{part}", *span) for part, span in zip(_PARTS, _MATERNAL[kind], strict=True)
+        )
+        edge = curves.open_spline(np.stack([along * length, height], axis=1), 4) @ np.stack([aside, toward])
+        far = edge + 8 * length * toward
+        shape = np.concatenate([edge, far[::-1]])
+        items.append(Shape(kind, shape, Tissue(echo, 0.01, patches, layers), 0.012 * length))
+        level = draw.uniform(f"femur.{name}_{k}_line", -10, 11)
+        items.append(Reflector(edge, level, exponent=5, floor=0.04, roughness=5))
+        thick = draw.log_uniform(f"femur.{name}_{k}_thick", 0.06, 1.2)
+        height = height + thick * length * np.exp(draw.normals(f"femur.{name}_{k}_uneven", len(along), 0.15))
+    return items
+
+
+_PARTS = ("echo", "patches", "layers")

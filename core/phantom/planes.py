@@ -139,7 +139,7 @@ class Femur(Plane):
 
     name = "femur"
     structures = ("femur shaft", "thigh", "epiphysis", "amniotic fluid", "uterine wall")
-    view = View(fill=(0.28, 0.95), turn=22.0, any_turn=0.20, seen=(0.96, 1.0), wider=True)
+    view = View(fill=(0.20, 0.95), turn=22.0, any_turn=0.14, seen=(0.96, 1.0), wider=True)
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
         return femur(draw, draw.uniform("femur.length", 20, 75), down)
@@ -150,7 +150,7 @@ class Brain(Plane):
 
     name = "brain"
     structures = ("skull", "brain", "scalp", "midline", "amniotic fluid", "uterine wall")
-    view = View(fill=(0.40, 1.20), turn=35.0, any_turn=0.35, seen=(0.70, 1.0), wider=True)
+    view = View(fill=(0.40, 1.20), turn=30.0, any_turn=0.22, seen=(0.70, 1.0), wider=True)
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
         if draw.chance("brain.small", 0.15):  # from the end of the first trimester on, as a seventh of HC18
