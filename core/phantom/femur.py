@@ -258,9 +258,9 @@ def _shaft(thigh: _Thigh) -> list[Shape | Reflector]:
 
 
 _SHAFT_STYLES = {
-    "solid": (1.0, (4, 16), (0.35, 0.9)),
+    "solid": (1.0, (7, 22), (0.35, 0.9)),
     "face": (0.3, (16, 30), (0.35, 0.9)),
-    "double": (-0.1, (3, 12), (0.15, 0.35)),
+    "double": (-0.1, (4, 14), (0.15, 0.35)),
 }
 """How a shaft shows: how full of echoes it is, how much weaker its far face (dB), and its near face's layer as a share
 of its thickness. Thin bone is one bright rod; thick bone throws the sound back, or shows both faces."""

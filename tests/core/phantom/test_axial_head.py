@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from core.phantom import LABELS, generate
+from core.phantom.anatomy import Reflector
 from core.phantom.axial_head import EARLY_LIMIT_MM, SECTIONS, axial_head
 from core.phantom.settings import Draw
 
@@ -15,7 +16,7 @@ def names_in(section, seed):
 
 @pytest.fixture(scope="module")
 def brains():
-    return [generate("brain", seed, size=(200, 260)) for seed in range(8)]
+    return [generate("brain", seed, size=(140, 190)) for seed in range(8)]
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -63,3 +64,39 @@ def test_a_routine_frame_draws_what_the_bpd_plane_does_not():
     axial_head(routine, 60.0, DOWN, "transthalamic")
     assert not [name for name in plain.parameters if name.startswith("brain.")]
     assert [name for name in routine.parameters if name.startswith("brain.")]
+
+
+def test_bone_is_fainter_where_the_beam_runs_along_it():
+    ratios = []
+    for seed in range(20):
+        draw = Draw(np.random.default_rng(seed))
+        face = axial_head(draw, 60.0, DOWN, "transthalamic").items[-2]
+        if not draw.parameters["brain.loses_sides"]:
+            continue
+        across = np.interp(np.linspace(0, 1, len(face.gain)), np.linspace(0, 1, len(face.points)), face.points[:, 0])
+        aside = np.abs(across) > 0.97 * np.abs(across).max()
+        ratios.append(face.gain[aside].mean() / face.gain[~aside].mean())
+    assert len(ratios) >= 6
+    assert np.median(ratios) < 0.6
+
+
+def test_lines_inside_a_routine_brain_are_layers_that_fade():
+    for seed in range(6):
+        anatomy = axial_head(Draw(np.random.default_rng(seed)), 60.0, DOWN, "transventricular")
+        inside = [item for item in anatomy.items[2:-2] if isinstance(item, Reflector) and not item.closed]
+        assert all(line.thickness >= 0.3 for line in inside)
+        assert all(line.gain is not None and line.gain[0] < line.gain.max() for line in inside)
+
+
+def test_textured_brains_are_frequent_and_lighter():
+    drawn = []
+    for seed in range(40):
+        draw = Draw(np.random.default_rng(seed))
+        anatomy = axial_head(draw, 70.0, DOWN, "transthalamic")
+        brain = [item for item in anatomy.items if getattr(item, "structure", "") == "brain"]
+        drawn.append((draw.parameters["brain.textured"], brain[0].tissue.echo, len(brain)))
+    textured, echo, lumps = np.array(drawn, float).T
+    textured = textured > 0
+    assert 0.25 < textured.mean() < 0.65
+    assert echo[textured].mean() > echo[~textured].mean() + 2
+    assert lumps[textured].mean() > 1.5 * lumps[~textured].mean()
