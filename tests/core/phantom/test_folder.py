@@ -127,13 +127,14 @@ def test_an_empty_folder_has_no_rows(tmp_path):
 class TestSamplesThatShip:
     folder = Path(__file__).resolve().parents[3] / "sample_images"
 
-    def test_every_plane_has_eight_screens_of_both_scanners(self):
+    def test_every_plane_has_screens_of_both_scanners(self):
         rows = rows_of(self.folder)
-        assert all(count >= 8 for count in Counter(row["plane"] for row in rows).values())
-        assert {row["plane"] for row in rows} >= {"BPD", "CRL", "NT"}
+        counts = Counter(row["plane"] for row in rows)
+        assert {plane for plane, count in counts.items() if count >= 4} == set(PLANES)
+        assert {plane for plane, count in counts.items() if count >= 8} >= {"BPD", "CRL", "NT"}
         assert {(row["plane"], row["scanner"]) for row in rows} >= {(p, s) for p in PLANES for s in ("siemens", "ge")}
         assert {row["tint"] for row in rows} >= {"none", "blue", "sepia"}
-        assert sum((self.folder / row["file"]).stat().st_size for row in rows) < 10e6
+        assert sum((self.folder / row["file"]).stat().st_size for row in rows) < 12e6
 
     def test_they_are_what_the_manifest_says(self):
         row = rows_of(self.folder)[-1]
