@@ -82,10 +82,12 @@ class _Trunk:
             gain *= 1 - np.exp(-((np.abs((at - centre + 0.5) % 1 - 0.5) / width) ** 4))
         return gain
 
-    def closer(self, name: str, share: float, least: float) -> np.ndarray:
-        """What a view is fitted to: the outline, or, in a `share` of the pictures, so little that it leaves them."""
-        zoomed = self.draw.chance(name, share)
-        part = self.draw.uniform(f"{name}_part", least, 0.9) if zoomed else 1.0
+    def closer(self) -> np.ndarray:
+        """What a view is fitted to: the outline, or in every fifth picture so little that the outline leaves it.
+
+        Alike for chest and abdomen: framing may not tell which of the two is shown.
+        """
+        part = self.draw.uniform("trunk.closer_part", 0.55, 0.9) if self.draw.chance("trunk.closer", 0.2) else 1.0
         return self.middle + part * (self.contour - self.middle)
 
     def clear(self, name: str) -> float:
@@ -374,7 +376,7 @@ def axial_abdomen(draw: Draw, width: float, down: np.ndarray) -> Anatomy:
         items += _round_vessel(trunk, "abdomen.cava", "inferior vena cava", centre, radius, base)
     items += _flecks(trunk, "abdomen.flecks", 22, -12, 6) + _spine(trunk) + _ribs(trunk, 0.45)
     items += _near_shadow(trunk, down)
-    frame = trunk.closer("abdomen.closer", 0.12, 0.75)
+    frame = trunk.closer()
     return Anatomy(items, trunk.contour, frame, frame)
 
 
@@ -521,12 +523,12 @@ def _liver_vessels(trunk: _Trunk, base: float) -> Items:
 # Thorax --------------------------------------------------------------------------------------------------------------
 
 _CHEST_VIEWS = {
-    "four chambers": 0.42,
+    "four chambers": 0.46,
     "left outflow": 0.10,
-    "right outflow": 0.09,
-    "three vessels": 0.15,
+    "right outflow": 0.10,
+    "three vessels": 0.17,
     "arches": 0.07,
-    "grazed": 0.17,
+    "grazed": 0.10,
 }
 """Sections of the chest and the share of each: much that is called a chest shows no four chambers."""
 
@@ -556,7 +558,7 @@ def axial_thorax(draw: Draw, width: float, down: np.ndarray) -> Anatomy:
         items += heart.items(view)
         key = heart.outline
     items += _great_vessels(trunk, base) + _spine(trunk) + _ribs(trunk, 0.7) + _near_shadow(trunk, down)
-    return Anatomy(items, trunk.contour, trunk.closer("thorax.closer", 0.3, 0.50), key)
+    return Anatomy(items, trunk.contour, trunk.closer(), key)
 
 
 class _Heart:

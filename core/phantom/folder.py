@@ -72,7 +72,7 @@ SAMPLES: dict[str, tuple[tuple[str, int], ...]] = {
     "brain": (("ge", 201), ("ge", 203), ("ge", 211), ("siemens", 204)),
     "abdomen": (("ge", 201), ("ge", 211), ("ge", 209), ("siemens", 206)),
     "femur": (("ge", 219), ("ge", 207), ("ge", 216), ("siemens", 204)),
-    "thorax": (("ge", 222), ("ge", 215), ("ge", 218), ("siemens", 204)),
+    "thorax": (("ge", 209), ("ge", 203), ("ge", 207), ("siemens", 204)),
 }
 """Plane -> (scanner, seed) of the screens in `sample_images/`, chosen by eye."""
 

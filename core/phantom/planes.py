@@ -104,6 +104,10 @@ class NT(Plane):
 declare_structures(OCCASIONAL)
 
 
+TRUNK_VIEW = View(fill=(0.45, 1.40), turn=40.0, any_turn=0.9, seen=(0.55, 1.0), wider=True)
+"""Of the abdomen and of the thorax: how they are framed may not tell them apart."""
+
+
 class Abdomen(Plane):
     """Axial section of the upper abdomen: stomach, umbilical vein, liver, spine and ribs."""
 
@@ -112,7 +116,7 @@ class Abdomen(Plane):
         "skin", "body wall", "liver", "stomach", "umbilical vein", "aorta", "inferior vena cava", "ribs", "spine",
         "amniotic fluid", "uterine wall",
     )  # fmt: skip
-    view = View(fill=(0.45, 1.30), turn=40.0, any_turn=0.9, seen=(0.62, 1.0), wider=True)
+    view = TRUNK_VIEW
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
         weeks = draw.normal("trunk.weeks", 25, 7, 14, 40)
@@ -127,7 +131,7 @@ class Thorax(Plane):
         "skin", "body wall", "lungs", "heart", "heart chambers", "septum", "aorta", "ribs", "spine", "amniotic fluid",
         "uterine wall",
     )  # fmt: skip
-    view = View(fill=(0.50, 1.45), turn=40.0, any_turn=0.9, seen=(0.50, 1.0), wider=True)
+    view = TRUNK_VIEW
 
     def anatomy(self, draw: Draw, down: np.ndarray) -> Anatomy:
         weeks = draw.normal("trunk.weeks", 25, 7, 14, 40)
