@@ -56,6 +56,27 @@ def _heads(folder: Path, count: int) -> Table:
     return Table(table.frame.sample(count, random_state=0).reset_index(drop=True), table.layout, table.simulated)
 
 
+def _as_table(rows: list[dict]) -> str:
+    """Markdown of what was measured beside what the report says."""
+    lines = [
+        "| hypothesis | parameters | validation (simulated) | unseen phantoms (simulated) | HC18 called brain (real) | 004 |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        shares = [
+            f"{row[name]:.1%} [{row[low]:.1%}, {row[high]:.1%}]"
+            for name, low, high in (
+                ("unseen_phantoms", "unseen_low", "unseen_high"),
+                ("hc18_called_brain", "hc18_low", "hc18_high"),
+            )
+        ]
+        lines.append(
+            f"| {row['hypothesis']} | {row['parameters']:,} | {row['validation']:.1%} | {shares[0]} | {shares[1]} "
+            f"| {row['report_004']} |"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=Path, required=True)
@@ -98,6 +119,7 @@ def main() -> None:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).to_csv(options.out, index=False)
         print(f"{name}: unseen phantoms {accuracy}; HC18 called brain {brain}", flush=True)
+    print(_as_table(rows))
 
 
 if __name__ == "__main__":

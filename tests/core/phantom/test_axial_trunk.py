@@ -103,11 +103,12 @@ class TestAnatomy:
 
     @pytest.mark.parametrize("build", [axial_abdomen, axial_thorax])
     def test_ribs_are_alike_on_both_sides_and_bony(self, build):
-        middles = np.array([rib.points.mean(axis=0) for seed in MANY for rib in shapes(anatomy(build, seed), "ribs")])
+        ribs = [rib for seed in range(60) for rib in shapes(anatomy(build, seed), "ribs")]
+        middles = np.array([rib.points.mean(axis=0) for rib in ribs])
         left, right = middles[middles[:, 0] < 0], middles[middles[:, 0] > 0]
         assert len(left) == pytest.approx(len(right), rel=0.25)
         assert np.abs(left.mean(axis=0) * (-1, 1) - right.mean(axis=0)).max() < 0.06 * 60
-        assert all(rib.tissue.attenuation > 0.1 for seed in SEEDS for rib in shapes(anatomy(build, seed), "ribs"))
+        assert all(rib.tissue.attenuation > 0.1 for rib in ribs)
 
     @pytest.mark.parametrize("build", [axial_abdomen, axial_thorax])
     def test_the_spine_lies_behind_the_aorta(self, build):
