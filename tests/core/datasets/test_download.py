@@ -463,7 +463,13 @@ def test_interrupted_with_control_c_the_same_command_goes_on(zenodo, tmp_path):
     out = tmp_path / "hc18"
     command = [sys.executable, "-m", "core", "datasets", "download", "hc18", "--out", out, "--server", zenodo.address]
     zenodo.faults = ["stall"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs inherit that it is ignored
+    )
     part = part_of(out, zenodo)
     deadline = time.monotonic() + 30
     while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:

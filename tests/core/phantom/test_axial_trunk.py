@@ -1,4 +1,4 @@
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def phantoms():
     return {plane: [generate(plane, seed, size=SIZE) for seed in SEEDS] for plane in TRUNKS}
 
 
-@lru_cache(maxsize=None)
+@cache
 def drawn(build, seed, settings="train"):
     """An anatomy 60 mm wide, and the numbers that it was drawn from."""
     draw = Draw(np.random.default_rng(seed), settings)
