@@ -3,8 +3,7 @@
 The report (004 §7) tried dropout, batch normalisation, a falling learning rate, more filters, 2x2 kernels, more layers,
 transfer learning and stronger augmentation, each against one test split. Here every variant is trained on the same
 phantoms with the same seed and judged on phantoms of unseen settings and on real HC18 heads (right only as brain). 128
-pixels and 300 images a class keep it short; `--size 256` is the report's. From scratch, 8 epochs are too few (42 % of the
-validation images right), so the default is 30.
+pixels and 300 images a class keep it short; `--size 256` is the report's. Eight epochs from scratch were found too few.
 
     python -m benchmarks.anatomy_hypotheses --train out/anatomy --unseen out/anatomy_unseen --hc18 ../shared/data/hc18 \
         --weights ../shared/weights/mobilenet_v2_1.0_224_notop.weights.h5 --out models/cnn_anatomy/hypotheses.csv
