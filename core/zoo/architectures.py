@@ -64,7 +64,10 @@ class Backbone(ABC):
             return "ImageNet weights of Keras Applications: the whole backbone"
         coverage = "the whole backbone"
         if self.last_started_layer:
-            coverage = f"input to {self.last_started_layer}; the layers after it start from random values"
+            coverage = (
+                f"input to {self.last_started_layer}; the layers after it start from random values, "
+                "of unit size where no normalisation follows"
+            )
         return f"ImageNet weights from {Path(weights).name}: {coverage}"
 
 

@@ -18,6 +18,7 @@ from core.zoo.runtime import tensorflow
 from core.zoo.training import TrainingSettings, preset, search, train
 from core.zoo.training.frozen import FeatureCache
 from core.zoo.training.run import data_licences, limitations
+from core.zoo.training.start import scale_unstarted
 
 SETTINGS = TrainingSettings(backbone="cnn", size=32, epochs=2, head_epochs=1, patience=5)
 
@@ -149,6 +150,27 @@ def test_only_layers_after_the_named_one_change(shape_folder, tmp_path):
                 for before, after in zip(layer.get_weights(), trained.get_layer(layer.name).get_weights(), strict=True)
             )
             assert same == layer.name.startswith(("block1", "block2")), layer.name
+
+
+def test_random_layers_after_large_features_give_values_of_unit_size():
+    import keras
+
+    model = build_classifier("cnn", 3, size=32)
+    first = model.get_layer("block1_convolution1")
+    first.set_weights([1e4 * first.get_weights()[0], first.get_weights()[1]])
+    started = [np.array(weight) for weight in first.get_weights()]
+    batch = np.random.default_rng(0).random((16, 32, 32, 3), dtype=np.float32)
+    scaled = scale_unstarted(model, "block1_pool", batch)
+    assert scaled == ["block2_convolution1", "block3_convolution1", "block4_convolution1"]
+    assert all(np.array_equal(before, now) for before, now in zip(started, first.get_weights(), strict=True))
+    for name in scaled:
+        values = keras.Model(model.input, model.get_layer(name).output).predict(batch, verbose=0)
+        assert np.sqrt(np.mean(values**2)) == pytest.approx(1, rel=1e-3)
+
+
+def test_layers_before_a_normalisation_are_left_to_it():
+    model = build_classifier("cnn", 3, size=32, normalisation=True)
+    assert scale_unstarted(model, "block1_pool", np.ones((2, 32, 32, 3), dtype=np.float32)) == []
 
 
 def test_kept_features_are_those_of_the_layer_and_are_read_again(tmp_path):
