@@ -2,8 +2,8 @@
 
 The report (004 §7) tried dropout, batch normalisation, a falling learning rate, more filters, 2x2 kernels, more layers,
 transfer learning and stronger augmentation, each against one test split. Here every variant is trained on the same
-phantoms with the same seed and judged on phantoms of unseen settings and on real HC18 heads (right only as brain). 128
-pixels and 300 images a class keep it short; `--size 256` is the report's. Eight epochs from scratch were found too few.
+phantoms with the same seed and judged on phantoms of unseen settings and on real HC18 heads (right only as brain). 64
+pixels, 500 images a class and 20 epochs keep it short; `--size 256` is the report's.
 
     python -m benchmarks.anatomy_hypotheses --train out/anatomy --unseen out/anatomy_unseen --hc18 ../shared/data/hc18 \
         --weights ../shared/weights/mobilenet_v2_1.0_224_notop.weights.h5 --out models/cnn_anatomy/hypotheses.csv
@@ -88,9 +88,9 @@ def main() -> None:
     parser.add_argument("--hc18", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--per-class", type=int, default=300)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--per-class", type=int, default=500)
     options = parser.parse_args()
     rows: list[dict] = pd.read_csv(options.out).to_dict("records") if options.out.exists() else []
     unseen, heads = load(options.unseen), _heads(options.hc18, 200)

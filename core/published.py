@@ -43,6 +43,8 @@ class PublishedModel:
         Class -> measure -> value; measures are sensitivity, specificity, precision, f1 and support.
     remarks : tuple of str
         What does not add up or has to be known to read the figures.
+    augmented : bool
+        Whether its training images were varied.
     """
 
     task: str
@@ -57,6 +59,7 @@ class PublishedModel:
     matrix: tuple[tuple[float, ...], ...] | None = None
     per_class: dict[str, dict[str, float]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    augmented: bool = True
 
     def shares(self) -> np.ndarray | None:
         """The matrix as an array (K, K), or None where none is printed."""
@@ -75,9 +78,12 @@ class PublishedTable:
     remarks: tuple[str, ...] = ()
 
 
-def published_models(task: str, backbone: str | None = None) -> list[PublishedModel]:
-    """What was published for a task, those of ``backbone`` first."""
-    return sorted((one for one in MODELS if one.task == task), key=lambda one: one.backbone != backbone)
+def published_models(task: str, backbone: str | None = None, *, augmented: bool = True) -> list[PublishedModel]:
+    """What was published for a task, those of ``backbone`` first, of these those trained alike."""
+    return sorted(
+        (one for one in MODELS if one.task == task),
+        key=lambda one: (one.backbone != backbone, one.augmented != augmented),
+    )
 
 
 def published_tables(task: str) -> list[PublishedTable]:
@@ -139,6 +145,7 @@ MODELS: tuple[PublishedModel, ...] = (
         matrix=((0.82, 0.09, 0.09), (0.04, 0.89, 0.07), (0.0, 0.02, 0.98)),
         per_class=_rates(BPD_CRL_NT, (0.82, 0.89, 0.98), (0.98, 0.95, 0.92)),
         remarks=("The diagonal's mean is 0.897, 0.2 points below the printed accuracy: rounding.",),
+        augmented=False,
     ),
     PublishedModel(
         task="plane",

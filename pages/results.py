@@ -122,7 +122,8 @@ def show_kind(simulated: bool) -> None:
 def show_published() -> None:
     """The published classifier chosen, side by side with this model."""
     st.header("Beside the seed's figures")
-    published = {one.title: one for one in published_models(card.task, card.backbone)}
+    augmented = card.training.get("augmentation") != "none"
+    published = {one.title: one for one in published_models(card.task, card.backbone, augmented=augmented)}
     if not published:
         st.info(f"The seeds print no table of figures for the task {card.task}.", icon=":material/menu_book:")
         return

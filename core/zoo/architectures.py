@@ -66,7 +66,7 @@ class Backbone(ABC):
         if self.last_started_layer:
             coverage = (
                 f"input to {self.last_started_layer}; the layers after it start from random values, "
-                "of unit size where no normalisation follows"
+                "in a network without normalisation of unit size"
             )
         return f"ImageNet weights from {Path(weights).name}: {coverage}"
 

@@ -33,7 +33,7 @@ from core.zoo.training.frozen import FeatureCache
 from core.zoo.training.images import CHAINS, ImageSet, classes_of, prepared, scaled, with_validation
 from core.zoo.training.settings import TrainingSettings
 from core.zoo.training.stages import BEST_NAME, CHECKPOINT_NAME, Work, fine_tune, frozen_layer, train_head
-from core.zoo.training.start import IMAGES, scale_unstarted
+from core.zoo.training.start import IMAGES, scale_to_unit
 from core.zoo.weights import WEIGHTS_NAME, round_to_half, save_weights, sha256_of
 
 if TYPE_CHECKING:
@@ -108,11 +108,11 @@ def train(
         # A head on blocks that start from random values would learn noise, unless nothing else is to be trained.
         started = weights == "imagenet" or (weights is not None and backbone.last_started_layer is None)
         resumed = (out / CHECKPOINT_NAME / BEST_NAME).exists()
-        if isinstance(weights, Path) and backbone.last_started_layer and not resumed:
+        if isinstance(weights, Path) and backbone.last_started_layer:
             images = sets["train"].images
             chosen = np.random.default_rng(settings.seed).permutation(len(images))[:IMAGES]
-            if scale_unstarted(model, backbone.last_started_layer, scaled(images[chosen], backbone.input_range)):
-                report(f"layers after {backbone.last_started_layer} scaled to values of unit size")
+            if scale_to_unit(model, backbone.last_started_layer, scaled(images[chosen], backbone.input_range)):
+                report(f"features scaled to unit size from {backbone.last_started_layer} on")
         if settings.head_epochs and not resumed and (started or not settings.epochs or frozen_to == POOLED_LAYER):
             train_head(model, work)
         if settings.epochs and frozen_to != POOLED_LAYER:

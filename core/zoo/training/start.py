@@ -1,8 +1,10 @@
 """Layers that start from random values after layers that start from trained ones.
 
-Trained features may be large: those of VGG's third block reach thousands. Random layers pass that size on to the logits,
-and the first epochs are spent on shrinking them. Scaling each random layer to values of unit size, seen on images, takes
-one forward pass (layer-sequential unit variance: Mishkin and Matas 2016, arXiv 1511.06422; without its orthogonal start).
+Trained features may be large: those of VGG's third block reach hundreds. A step of Adam moves every weight by the
+learning rate whatever the size of what it multiplies, so behind such features the first steps wreck what follows them.
+Here the trained layers are scaled until their last features are of unit size, which convolution, ReLU and maximum allow
+without any other change, and then each random layer until its own are (layer-sequential unit variance: Mishkin and
+Matas 2016, arXiv 1511.06422; without its orthogonal start).
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ IMAGES = 32
 """So many are looked at; a layer's size is a mean over all their positions and channels."""
 
 
-def scale_unstarted(model: keras.Model, last_started: str, batch: np.ndarray) -> list[str]:
-    """Scale the convolutions between ``last_started`` and the pooling so that the root mean square of each is 1.
+def scale_to_unit(model: keras.Model, last_started: str, batch: np.ndarray) -> list[str]:
+    """Scale the convolutions before the pooling so that features are of unit size from ``last_started`` on.
 
-    Nothing is done where batch normalisation follows: it scales by itself.
+    The root mean square over the batch becomes 1 at ``last_started``, whose features keep their proportions, and at
+    every convolution after it. Nothing is done in a network with batch normalisation: it scales by itself.
 
     Parameters
     ----------
@@ -32,20 +35,33 @@ def scale_unstarted(model: keras.Model, last_started: str, batch: np.ndarray) ->
 
     Returns
     -------
-    The names of the layers that were scaled.
+    The names of the random layers that were scaled.
     """
     import keras
 
     names = [layer.name for layer in model.layers]
-    layers = model.layers[names.index(last_started) + 1 : names.index(POOLED_LAYER)]
-    if any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers):
+    if any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers):
         return []
-    scaled = []
-    for layer in layers:
-        if isinstance(layer, keras.layers.Conv2D):
-            values = keras.Model(model.input, layer.output).predict(batch[:IMAGES], verbose=0)
-            kernel, bias = layer.get_weights()
-            # ReLU of a scaled input is the scaled ReLU, so one step is exact while the bias is 0, as at the start.
-            layer.set_weights([kernel / np.sqrt(np.square(values, dtype=np.float64).mean()), bias])
-            scaled.append(layer.name)
-    return scaled
+    border = names.index(last_started) + 1
+    started, random = (
+        [layer for layer in part if isinstance(layer, keras.layers.Conv2D)]
+        for part in (model.layers[:border], model.layers[border : names.index(POOLED_LAYER)])
+    )
+    # Spread over all of them: half precision could not hold what one layer's weights would become.
+    factor = _size(model, last_started, batch) ** (-1 / len(started))
+    for depth, layer in enumerate(started, start=1):
+        kernel, bias = layer.get_weights()
+        layer.set_weights([kernel * factor, bias * factor**depth])
+    for layer in random:
+        kernel, bias = layer.get_weights()
+        # One step is exact while the bias is 0, as at the start.
+        layer.set_weights([kernel / _size(model, layer.name, batch), bias])
+    return [layer.name for layer in random]
+
+
+def _size(model: keras.Model, layer: str, batch: np.ndarray) -> float:
+    """Root mean square of a layer's output."""
+    import keras
+
+    values = keras.Model(model.input, model.get_layer(layer).output).predict(batch[:IMAGES], verbose=0)
+    return float(np.sqrt(np.square(values, dtype=np.float64).mean()))

@@ -18,7 +18,7 @@ from core.zoo.runtime import tensorflow
 from core.zoo.training import TrainingSettings, preset, search, train
 from core.zoo.training.frozen import FeatureCache
 from core.zoo.training.run import data_licences, limitations
-from core.zoo.training.start import scale_unstarted
+from core.zoo.training.start import scale_to_unit
 
 SETTINGS = TrainingSettings(backbone="cnn", size=32, epochs=2, head_epochs=1, patience=5)
 
@@ -155,22 +155,26 @@ def test_only_layers_after_the_named_one_change(shape_folder, tmp_path):
 def test_random_layers_after_large_features_give_values_of_unit_size():
     import keras
 
+    def features(name):
+        return keras.Model(model.input, model.get_layer(name).output).predict(batch, verbose=0)
+
     model = build_classifier("cnn", 3, size=32)
-    first = model.get_layer("block1_convolution1")
-    first.set_weights([1e4 * first.get_weights()[0], first.get_weights()[1]])
-    started = [np.array(weight) for weight in first.get_weights()]
+    for name in ("block1_convolution1", "block2_convolution1"):
+        kernel, bias = model.get_layer(name).get_weights()
+        model.get_layer(name).set_weights([30 * kernel, bias + 2])
     batch = np.random.default_rng(0).random((16, 32, 32, 3), dtype=np.float32)
-    scaled = scale_unstarted(model, "block1_pool", batch)
-    assert scaled == ["block2_convolution1", "block3_convolution1", "block4_convolution1"]
-    assert all(np.array_equal(before, now) for before, now in zip(started, first.get_weights(), strict=True))
-    for name in scaled:
-        values = keras.Model(model.input, model.get_layer(name).output).predict(batch, verbose=0)
-        assert np.sqrt(np.mean(values**2)) == pytest.approx(1, rel=1e-3)
+    before = features("block2_pool")
+    assert scale_to_unit(model, "block2_pool", batch) == ["block3_convolution1", "block4_convolution1"]
+    started = features("block2_pool")
+    assert np.sqrt(np.mean(started**2)) == pytest.approx(1, rel=1e-3)
+    np.testing.assert_allclose(started, before / np.sqrt(np.mean(before**2)), rtol=1e-3, atol=1e-5)
+    for name in ("block3_convolution1", "block4_convolution1"):
+        assert np.sqrt(np.mean(features(name) ** 2)) == pytest.approx(1, rel=1e-3)
 
 
-def test_layers_before_a_normalisation_are_left_to_it():
+def test_a_network_with_normalisation_scales_by_itself():
     model = build_classifier("cnn", 3, size=32, normalisation=True)
-    assert scale_unstarted(model, "block1_pool", np.ones((2, 32, 32, 3), dtype=np.float32)) == []
+    assert scale_to_unit(model, "block1_pool", np.ones((2, 32, 32, 3), dtype=np.float32)) == []
 
 
 def test_kept_features_are_those_of_the_layer_and_are_read_again(tmp_path):
