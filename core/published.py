@@ -8,6 +8,7 @@ the annex of the corruption thesis, only curves. Nothing here was measured by Pl
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from string import digits
 
 import numpy as np
 
@@ -79,11 +80,13 @@ class PublishedTable:
 
 
 def published_models(task: str, backbone: str | None = None, *, augmented: bool = True) -> list[PublishedModel]:
-    """What was published for a task, those of ``backbone`` first, of these those trained alike."""
-    return sorted(
-        (one for one in MODELS if one.task == task),
-        key=lambda one: (one.backbone != backbone, one.augmented != augmented),
-    )
+    """What was published for a task, of ``backbone`` first, then of its family (VGG), then trained alike."""
+
+    def distance(one: PublishedModel) -> tuple[bool, bool, bool]:
+        family = one.backbone.rstrip(digits) == (backbone or "").rstrip(digits)
+        return (one.backbone != backbone, not family, one.augmented != augmented)
+
+    return sorted((one for one in MODELS if one.task == task), key=distance)
 
 
 def published_tables(task: str) -> list[PublishedTable]:

@@ -194,8 +194,7 @@ def test_back_undoes_a_choice(page: Page, server: str):
     expect(page).not_to_have_url(re.compile("chain="))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1366, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (390, "dark")])
 def test_pages_fit_the_screen(browser, server: str, scheme: str, width: int, request):
     """Nothing sticks out to the side, at desktop and at phone width; photographs on demand."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)

@@ -84,6 +84,7 @@ def test_the_model_of_the_same_backbone_comes_first():
     assert published_models("plane")[0].title == "InceptionV3, with augmentation"
     plain = published_models("plane", "inception_v3", augmented=False)[0]
     assert plain.title == "InceptionV3, without augmentation"
+    assert published_models("plane", "vgg16")[0].backbone == "vgg19"
     assert published_tables("anatomy")[0].title == "Hypotheses tried"
     assert published_models("head_circumference") == []
 

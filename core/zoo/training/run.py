@@ -207,9 +207,10 @@ def _finish(
     counts = {
         side: {name: int((sets[side].targets == index).sum()) for index, name in enumerate(classes)} for side in sets
     }
+    plain = ", without augmentation" if settings.augmentation == "none" else ""
     card = Card(
         name=out.name,
-        title=f"{settings.backbone} ({', '.join(classes)})",
+        title=f"{settings.backbone} ({', '.join(classes)}){plain}",
         task=settings.task,
         backbone=settings.backbone,
         classes=classes,
