@@ -74,6 +74,22 @@ class Verdict:
         return bool(self.findings)
 
 
+@dataclass(frozen=True)
+class Detection(Prediction):
+    """What a :class:`Detector` says of N images.
+
+    Attributes
+    ----------
+    presence : (N, 1 + K) float64
+        Probability of *original* and of each kind, each on its own.
+    severities : (N, K) float64
+        From 0 to 5.
+    """
+
+    presence: np.ndarray
+    severities: np.ndarray
+
+
 class Detector(Classifier):
     """A detector of severities: every kind of corruption has a probability of its own.
 
@@ -96,25 +112,33 @@ class Detector(Classifier):
         presence = self.presence(logits)[0]
         return presence / presence.sum(axis=1, keepdims=True)
 
-    def judge(self, images: np.ndarray) -> list[Verdict]:
-        """One of each prepared image (N, S, S), uint8 or float32 in [0, 1]."""
+    def predict_prepared(self, images: np.ndarray) -> Detection:
         logits, features = self.network.forward(to_unit(images))
-        unlike_training = self.typicality.score(features) < self.card.novelty_threshold
         presence, severities = self.presence(logits)
-        return [self._verdict(*row) for row in zip(presence, severities, unlike_training, strict=True)]
+        typicality = self.typicality.score(features)
+        return Detection(
+            self.classes,
+            presence / presence.sum(axis=1, keepdims=True),
+            typicality,
+            typicality < self.card.novelty_threshold,
+            presence,
+            severities,
+        )
 
-    def _verdict(self, presence: np.ndarray, severities: np.ndarray, unlike_training: bool) -> Verdict:
+    def verdict(self, detection: Detection, index: int) -> Verdict:
+        """What the probabilities and severities of one image come to, by the thresholds of the card."""
         present, passes = self.card.detection["present"], self.card.detection["original"]
-        original = float(presence[0])
+        original = float(detection.presence[index, 0])
+        answers = zip(self.kinds, detection.presence[index, 1:], detection.severities[index], strict=True)
         found = [
             Finding(kind, float(probability), float(severity))
-            for kind, probability, severity in zip(self.kinds, presence[1:], severities, strict=True)
+            for kind, probability, severity in answers
             if probability >= present[kind]
         ]
         if found:
             found.sort(key=lambda one: -(one.severity or 0))
             return Verdict(_named(found), tuple(found), original, "; ".join(one.text for one in found) + ".")
-        if unlike_training:
+        if detection.unlike_training[index]:
             return Verdict(UNKNOWN, (), original, "The frame is unlike all that the detector has learned from.")
         if original < passes:
             return Verdict(
@@ -127,30 +151,25 @@ def _named(findings: list[Finding]) -> str:
     return " + ".join(one.kind for one in findings)
 
 
-def judge(model: Classifier, images: np.ndarray) -> list[Verdict]:
-    """What a model of the task ``corruption`` says of prepared images (N, S, S), uint8 or float32 in [0, 1]."""
-    if isinstance(model, Detector):
-        return model.judge(images)
-    return _verdicts_of_classes(model.predict_prepared(images))
-
-
-def _verdicts_of_classes(prediction: Prediction) -> list[Verdict]:
-    """Verdicts of a classifier that tells ``original`` and some kinds apart."""
-    verdicts = []
+def judge(model: Classifier, prediction: Prediction) -> list[Verdict]:
+    """What a prediction of a model of the task ``corruption`` comes to, one verdict an image."""
+    if isinstance(prediction, Detection) and isinstance(model, Detector):
+        return [model.verdict(prediction, index) for index in range(len(prediction.probabilities))]
     start = prediction.classes.index(ORIGINAL)
-    for label, row, unlike in zip(prediction.labels, prediction.probabilities, prediction.unlike_training, strict=True):
-        original, sure = float(row[start]), float(row.max())
-        if sure < LEAST_SURE:
-            verdicts.append(Verdict(UNKNOWN, (), original, f"No class reaches a probability of {LEAST_SURE:.0%}."))
-        elif label != ORIGINAL:
-            finding = Finding(label, sure, None)
-            verdicts.append(Verdict(label, (finding,), original, f"{finding.text}."))
-        elif unlike:
-            reason = "The frame is unlike all that the detector has learned from."
-            verdicts.append(Verdict(UNKNOWN, (), original, reason))
-        else:
-            verdicts.append(Verdict(ORIGINAL, (), original, "No corruption was found."))
-    return verdicts
+    rows = zip(prediction.labels, prediction.probabilities, prediction.unlike_training, strict=True)
+    return [_verdict_of_class(label, float(row[start]), float(row.max()), unlike) for label, row, unlike in rows]
+
+
+def _verdict_of_class(label: str, original: float, sure: float, unlike_training: bool) -> Verdict:
+    """The answer of a classifier that tells ``original`` and some kinds apart."""
+    if sure < LEAST_SURE:
+        return Verdict(UNKNOWN, (), original, f"No class reaches a probability of {LEAST_SURE:.0%}.")
+    if label != ORIGINAL:
+        finding = Finding(label, sure, None)
+        return Verdict(label, (finding,), original, f"{finding.text}.")
+    if unlike_training:
+        return Verdict(UNKNOWN, (), original, "The frame is unlike all that the detector has learned from.")
+    return Verdict(ORIGINAL, (), original, "No corruption was found.")
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:
