@@ -13,7 +13,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,8 +123,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _add(commands, "corrupt", _corrupt, "write a corrupted copy of an image and say how similar it still is")
     command.add_argument("image", type=Path)
-    command.add_argument("--kind", required=True, help="scale_up, blur or noise")
-    command.add_argument("--intensity", type=float, required=True, help="in the kind's unit, at 174 pixels of side")
+    command.add_argument("--kind", help="such as scale_up, blur or noise; a wrong name is answered with all")
+    command.add_argument("--intensity", type=float, help="in the kind's unit, at 174 pixels of side")
+    command.add_argument("--chain", metavar="KIND:INTENSITY,...", help="several, one after the other")
     command.add_argument("--seed", type=_natural, default=0)
     command.add_argument("--clean", action="store_true", help="clean the frame (crop, annotations) first")
     command.add_argument("--out", type=Path, required=True, metavar="OUT.png")
@@ -277,12 +278,23 @@ def _predict(options: argparse.Namespace) -> int:
             chosen = slice(start, start + PREDICTION_CHUNK)
             images = np.stack(prepared[chosen])
             prediction = model.predict_prepared(images)
-            added = [{}] * len(images)
+            added = _verdicts(model, prediction) if card.task == "corruption" else [{}] * len(images)
             if sureness:
-                prediction, added = sureness.ask(model, images, paths[chosen], prediction)
+                prediction, spread = sureness.ask(model, images, paths[chosen], prediction)
+                added = [one | more for one, more in zip(added, spread, strict=True)]
             for index, path in enumerate(paths[chosen]):
                 _print_prediction(options, card.name, path, prediction, index, added[index])
     return EXIT_UNUSABLE if bad else EXIT_OK
+
+
+def _verdicts(model: Classifier, prediction: Prediction) -> list[dict[str, Any]]:
+    """What ``--json`` adds of each image a detector of corruption has judged."""
+    from core.zoo.detection import judge
+
+    return [
+        {"verdict": one.label, "reason": one.reason, "findings": [asdict(finding) for finding in one.findings]}
+        for one in judge(model, prediction)
+    ]
 
 
 @dataclass
@@ -357,21 +369,32 @@ def _print_prediction(
         )
         return
     shares = "  ".join(
-        f"{name} {value:.3f}" + (f" ± {added['spread'][name]:.3f}" if added else "")
+        f"{name} {value:.3f}" + (f" ± {added['spread'][name]:.3f}" if "spread" in added else "")
         for name, value in probabilities.items()
     )
     notes = ["unlike the training data"] * unlike + ["send to an expert"] * added.get("expert", False)
+    if "verdict" in added:
+        label = f"{added['verdict']} ({added['reason']})"
     print(f"{path}: {label}  {shares}" + (f"  ({', '.join(notes)})" if notes else ""))
 
 
 def _corrupt(options: argparse.Namespace) -> int:
-    from core.corruption import corrupt
     from core.corruption import get as get_corruption
+    from core.corruption.chain import Chain, Step
+    from core.corruption.severity import severity_of
     from core.preprocessing import PreprocessingSettings, clean, find_sector
     from core.similarity import ssim
 
-    corruption = get_corruption(options.kind)
-    corruption.check(options.intensity)
+    if bool(options.chain) == bool(options.kind):
+        raise ParameterError("Give one corruption by --kind and --intensity, or several by --chain.")
+    if options.chain:
+        chain = Chain.parse(options.chain)
+        if options.intensity is not None or not chain.steps:
+            raise ParameterError("--chain names its own intensities, as in --chain blur:4,noise:0.1.")
+    elif options.intensity is None:
+        raise ParameterError(f"--kind {options.kind} needs an --intensity.")
+    else:
+        chain = Chain((Step(options.kind, options.intensity),))
     if options.out.suffix.lower() != ".png":
         raise ParameterError(f"The output {options.out.name!r} must end in .png; it is written without loss.")
     frame = read_image(options.image)
@@ -381,14 +404,21 @@ def _corrupt(options: argparse.Namespace) -> int:
     else:
         gray = frame.gray()
         sector = find_sector(frame.pixels).mask
-    corrupted = corrupt(gray, options.kind, options.intensity, seed=options.seed)
+    corrupted = chain.apply(gray, seed=options.seed, sector=sector)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_bytes(encode_png(corrupted))
+    described = [
+        {
+            "kind": step.kind,
+            "intensity": step.intensity,
+            "unit": get_corruption(step.kind).unit,
+            "parameter": get_corruption(step.kind).parameter,
+            "severity": severity_of(step.kind, step.intensity),
+        }
+        for step in chain.steps
+    ]
     row = {
-        "kind": options.kind,
-        "intensity": options.intensity,
-        "unit": corruption.unit,
-        "parameter": corruption.parameter,
+        **(described[0] if len(described) == 1 else {"chain": described}),
         "seed": options.seed,
         "ssim": ssim(gray, corrupted),
         "ssim_sector": ssim(gray, corrupted, region=sector),
@@ -401,8 +431,11 @@ def _corrupt(options: argparse.Namespace) -> int:
         _print_json(row)
     else:
         print(
-            f"{options.out}: {corruption.title}, {corruption.parameter} {options.intensity:g} {corruption.unit}; "
-            f"SSIM {row['ssim']:.4f}, in the sector {row['ssim_sector']:.4f}"
+            f"{options.out}: "
+            + ", then ".join(
+                f"{get_corruption(s.kind).title}, {get_corruption(s.kind).amount(s.intensity)}" for s in chain.steps
+            )
+            + f"; SSIM {row['ssim']:.4f}, in the sector {row['ssim_sector']:.4f}"
         )
     return EXIT_OK
 
