@@ -144,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
     command.add_argument(
-        "--protocol", help="of a detector's test: basic (the default), full, foreign, clean or severities"
+        "--protocol", help="of a detector's test: basic (the default), full, limits, foreign, clean or severities"
     )
     command.add_argument("--record", metavar="NAME", help="write the figures into the model's card under this name")
     _json_option(command)
