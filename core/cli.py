@@ -160,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--head-epochs", type=_natural, help="of the head on frozen features, before that")
     command.add_argument("--fine-tune", metavar="LAYER", help="all, head, or the layer after which layers are trained")
     command.add_argument("--variations", type=_positive, help="augmented copies kept of each image's frozen features")
+    command.add_argument("--copies", type=_positive, help="corrupted anew so often, for the task corruption")
     command.add_argument("--batch-size", type=_positive)
     command.add_argument("--augmentation", metavar="PRESET", help="thesis, default, scanner, report, wide or none")
     command.add_argument("--optimiser", metavar="NAME", help="adam or sgd")
@@ -502,7 +503,7 @@ def _train(options: argparse.Namespace) -> int:
 
     changes = (
         "epochs", "head_epochs", "fine_tune", "variations", "batch_size", "augmentation", "optimiser", "schedule",
-        "learning_rate", "momentum", "dropout", "patience", "precision",
+        "learning_rate", "momentum", "dropout", "patience", "precision", "copies",
     )  # fmt: skip
     settings = _training_settings(options, **{name: getattr(options, name) for name in changes})
     command = "python -m core " + shlex.join(options.arguments)
