@@ -29,7 +29,8 @@ from core.zoo.prediction import Classifier, Prediction, to_unit
 
 Result = TypeVar("Result")
 PICTURE_SIDE = 448
-"""Longer side of a picture for the screen; everything is computed on the frame itself."""
+MAP_SIDE = 320
+"""Longer side of the pictures for the screen, of the frame and of maps; everything is computed on the frame itself."""
 DIFFERENCE_SHOWN = 128.0
 """Gray levels at which the difference picture reaches its full colour, at every intensity alike."""
 CAM_OPACITY = 0.45
@@ -215,7 +216,7 @@ def _timed(seconds: dict[str, float], name: str, compute: Callable[[], Result]) 
 def _reduced(values: np.ndarray) -> np.ndarray:
     """A map (H, W) at display size, averaged by area, float32."""
     values = values.astype(np.float32)
-    factor = PICTURE_SIDE / max(values.shape)
+    factor = MAP_SIDE / max(values.shape)
     if factor >= 1:
         return values
     size = tuple(max(1, round(side * factor)) for side in values.shape[::-1])

@@ -11,7 +11,6 @@ from core.cache import Distortion
 from core.corruption import get as get_corruption
 from core.corruption.chain import FORM, Chain
 from core.errors import ParameterError
-from core.figures import image_sweep_figure, sample_sweep_figure
 from core.images import encode_png
 from core.library import can_be_simulated
 from core.preprocessing import Cleaned, PreprocessingSettings
@@ -30,6 +29,7 @@ from pages.components.image_picker import Picked, pick_image
 from pages.components.jobs import watch_jobs
 from pages.components.link import linked, linked_choice
 from pages.components.live_board import live_board
+from pages.components.live_curves import curve_of_image, curve_of_sample, live_curves
 from pages.components.live_view import board_of
 from pages.components.model_picker import model_when_ready, models_when_ready, pick_model
 from pages.components.state import EARLIER, REGION
@@ -163,41 +163,23 @@ def follow(scene: Scene) -> None:
 
 
 def curves(scene: Scene, sweep: cache.ImageSweep | None, intensity: float) -> None:
-    """Where this intensity lies on the curves of this image and of the sample."""
-    if scene.model is None:
-        return
+    """Where this intensity lies on the curves of this image and of the sample, as far as they are drawn."""
     corruption = get_corruption(scene.kind)
-    this_image, sample = st.columns(2)
-    with this_image:
-        st.markdown("**This image**")
-        if sweep is not None:
-            flip = (
-                f"flips to **{sweep.after}** at {corruption.amount(sweep.flip)}"
-                if sweep.flip is not None
-                else f"stays **{sweep.before}** over the whole range"
-            )
-            alone = f" under {corruption.title.lower()} alone" if scene.earlier.steps else ""
-            st.markdown(f"The prediction {flip}{alone}.")
-            st.plotly_chart(
-                image_sweep_figure(sweep, scene.model.classes, corruption.axis_title(), intensity),
-                key="image_curve",
-                config={"displayModeBar": False},
-                alt="Probabilities and similarity of this image against intensity",
-            )
-    with sample:
-        st.markdown("**A sample of simulated images**")
-        if cache.has_sample_sweep(scene.card, scene.kind):
-            over_sample = cache.sample_sweep(scene.model, scene.kind)
-            st.markdown(
-                f"n = {over_sample.accuracy[0].n} phantoms of settings the model was not trained on. "
-                "Simulated: real images may break earlier."
-            )
-            st.plotly_chart(
-                sample_sweep_figure(over_sample, corruption.axis_title(), intensity),
-                key="sample_curve",
-                config={"displayModeBar": False},
-                alt="Accuracy and similarity over a sample of phantoms against intensity",
-            )
+    drawn = []
+    if sweep is not None:
+        flips = f"flips to {sweep.after} at {corruption.amount(sweep.flip)}" if sweep.flip is not None else None
+        alone = f" under {corruption.title.lower()} alone" if scene.earlier.steps else ""
+        note = f"The prediction {flips or f'stays {sweep.before} over the whole range'}{alone}."
+        drawn.append(curve_of_image(sweep, scene.model.classes, note))
+    if scene.model and cache.has_sample_sweep(scene.card, scene.kind):
+        over_sample = cache.sample_sweep(scene.model, scene.kind)
+        note = (
+            f"n = {over_sample.accuracy[0].n} phantoms of settings the model was not trained on. "
+            "Simulated: real images may break earlier."
+        )
+        drawn.append(curve_of_sample(over_sample, note))
+    if drawn:
+        live_curves(drawn, corruption.axis_title(), intensity, key="curves")
 
 
 def in_background(scene: Scene) -> None:
