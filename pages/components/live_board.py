@@ -42,9 +42,9 @@ _CSS = """
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: 0.75rem; opacity: 0.85; margin-top: 2px; }
 .frame { position: relative; background: #000; border-radius: var(--st-base-radius); overflow: hidden; }
-.frame img { display: block; width: 100%; height: min(31vh, 60cqw); min-height: 150px; object-fit: contain;
+.frame img { display: block; width: 100%; height: min(31vh, 26cqw); min-height: 150px; object-fit: contain;
              user-select: none; }
-.frame.square img { height: min(26vh, 45cqw); }
+.frame.square img { height: min(26vh, 17cqw); min-height: 120px; }
 .divided .under { position: absolute; inset: 0; clip-path: inset(0 100% 0 0); background: #000; }
 .divided .line { position: absolute; top: 0; bottom: 0; width: 3px; left: 0; background: var(--st-primary-color);
                  box-shadow: 0 0 0 1px #fff; pointer-events: none; }
