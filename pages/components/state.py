@@ -15,7 +15,7 @@ MODEL = "model"
 KIND = "kind"
 SEED = "seed"
 REGION = "region"
-VIEW = "view"
+EARLIER = "earlier"
 METHODS = "methods"
 TARGET = "target"
 OPACITY = "opacity"
@@ -31,7 +31,7 @@ VARIATION_SEED = "variation_seed"
 UNCERTAINTY = "uncertainty"
 EXPERT_BELOW = "expert_below"
 
-KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store")
+KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store", "subject_store", "move_store")
 
 
 def intensity_key(kind: str) -> str:
