@@ -169,9 +169,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--limit", type=_positive, metavar="N", help="most images, spread over the classes")
     command.add_argument(
-        "--costly-limit", type=_positive, metavar="N", default=12, help="most images for methods of many passes (12)"
+        "--costly-limit", type=_positive, metavar="N", help="most images for methods of many passes (6)"
     )
-    command.add_argument("--steps", type=_positive, metavar="M", default=16, help="levels of each corruption (16)")
+    command.add_argument("--steps", type=_positive, metavar="M", help="levels of each corruption (12)")
     command.add_argument("--seed", type=_natural, default=0)
     _json_option(command)
 
@@ -534,13 +534,11 @@ def _drift(options: argparse.Namespace) -> int:
 
     card = _card(options.model)
     thesis = [name for name, kind in CORRUPTIONS.items() if kind.published_limit is not None]
+    given = {name: getattr(options, name) for name in ("steps", "limit", "costly_limit", "seed")}
     settings = DriftSettings(
         tuple(dict.fromkeys(options.kind or thesis)),
         tuple(dict.fromkeys(options.method or methods_for(card))),
-        options.steps,
-        options.limit,
-        options.costly_limit,
-        options.seed,
+        **{name: value for name, value in given.items() if value is not None},
     )
     check_methods(card, settings.methods)
     # A detector's classes are no labels: its sample may show anything.

@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from core.zoo.cards import Card
     from core.zoo.prediction import Classifier
 
-STEPS = 16
-COSTLY_LIMIT = 12
-CHUNK = 4
-"""Images whose levels are explained in one go: with 16 levels, full batches."""
+STEPS = 12
+COSTLY_LIMIT = 6
+CHUNK = 8
+"""Images whose levels are explained in one go: with 12 levels, full batches."""
 COSTLY_WEIGHT = 40
 """How much longer a costly method takes, for the progress shown."""
 

@@ -175,8 +175,8 @@ class DriftStudy:
             if len(rows):
                 sentences.append(f"{words} {_listed([_case(row) for row in rows.to_dict('records')])}.")
         return (
-            f"By {MEASURES[measure].lower()}, broken where it has fallen {FALLS[fall]}, on {self.about['n']} "
-            f"{self.origin} images ({self.about['data']}) under {kinds}: " + " ".join(sentences)
+            f"On {self.about['n']} {self.origin} images ({self.about['data']}) under {kinds}, a map being broken once "
+            f"its {MEASURES[measure].lower()} has fallen {FALLS[fall]}: " + " ".join(sentences)
         )
 
     def write(self, folder: Path) -> None:
@@ -224,13 +224,12 @@ def _case(row: dict[str, Any]) -> str:
     """A method with its figures, for a sentence."""
     title = get_method(row["method"]).title
     if not row["either"]:
-        return f"{title} (neither happens in any of {row['n']} cases)"
+        return f"{title} (neither happens in any of the {row['n']} cases)"
     share = Share(row["share"], row["low"], row["high"], row["either"])
-    unanswered = f", {row['unanswered']} more without a baseline" if row["unanswered"] else ""
+    unanswered = f", {row['unanswered']} have no baseline" if row["unanswered"] else ""
     return (
-        f"{title} (explanation first in {100 * share.value:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}] of "
-        f"the {share.n} cases in which either happens, prediction first in {row['prediction']}, both within one step "
-        f"in {row['together']}; neither in {row['neither']} more{unanswered})"
+        f"{title} (explanation first in {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f}) "
+        f"of the {share.n} cases in which either happens; neither does in {row['neither']} more{unanswered})"
     )
 
 
