@@ -9,9 +9,10 @@ compared where they show the same: for scale up, inside the crop.
 What such a number means is told by the *baseline*: how far the clean map agrees, over the same pixels, with the clean
 maps of the other images of the same predicted class, on average. A map that agrees with its clean self no better than
 with another image's map has nothing left of the image. An explanation counts as **broken** at the first level where its
-agreement has fallen half of the way from 1 to that baseline, or further; a map that has become constant says nothing
-any more and counts as broken too. A prediction has **flipped** at the first level where the predicted class is not the
-clean one. Both are read on the same levels, so "together" means within one step.
+agreement has fallen more than half of the way from 1 to that baseline; a map that has become constant says nothing
+any more and counts as broken too. How much hangs on *half* is told by the stricter *all of the way*, which
+:class:`~core.explain.drift_study.DriftStudy` answers as well. A prediction has **flipped** at the first level where the
+predicted class is not the clean one. Both are read on the same levels, so "together" means within one step.
 """
 
 from __future__ import annotations

@@ -32,10 +32,11 @@ OUTCOMES = {
     "neither": "neither happens",
 }
 """What can happen to an image as a corruption grows."""
-FALLS = {0.5: "half of the way to the baseline", 1.0: "all the way to the baseline"}
+FALLS = {0.5: "half of the way to the baseline", 1.0: "all of the way to the baseline"}
 """How far agreement has to fall for a map to count as broken, and how to say it; the first is the study's definition,
 the second a stricter one to see how much hangs on it."""
 HALF = next(iter(FALLS))
+ROUNDING = 1e-6
 ALL_KINDS = "all"
 FOLDER = "drift"
 """Where a model's folder keeps its studies, one folder each."""
@@ -136,7 +137,8 @@ class DriftStudy:
         keys = ["kind", "method", "number", "image", "patient"]
         rows = self.rows.sort_values("intensity", kind="stable")
         baseline = rows[f"baseline_{measure}"]
-        is_broken = baseline.notna() & ~(rows[measure] > 1 - fall * (1 - baseline))
+        # Not below: a method whose maps are all alike agrees fully with another image's and is not broken by that.
+        is_broken = baseline.notna() & ~(rows[measure] >= 1 - fall * (1 - baseline) - ROUNDING)
         is_flipped = rows["predicted"] != rows["target"]
         found = rows.groupby(keys, sort=False).agg(first=(f"baseline_{measure}", lambda values: values.iloc[0]))
         for name, happened in (("broken", is_broken), ("flipped", is_flipped)):
