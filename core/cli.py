@@ -142,6 +142,9 @@ def _parser() -> argparse.ArgumentParser:
         help="label files by name, such as brain_*=brain",
     )
     command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
+    command.add_argument(
+        "--protocol", help="of a detector's test: basic (the default), full, foreign, clean or severities"
+    )
     command.add_argument("--record", metavar="NAME", help="write the figures into the model's card under this name")
     _json_option(command)
 
@@ -182,6 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--head-epochs", type=_natural, help="of the head on frozen features, before that")
     command.add_argument("--fine-tune", metavar="LAYER", help="all, head, or the layer after which layers are trained")
     command.add_argument("--variations", type=_positive, help="augmented copies kept of each image's frozen features")
+    command.add_argument("--copies", type=_positive, help="corrupted anew so often, for the task corruption")
     command.add_argument("--batch-size", type=_positive)
     command.add_argument("--augmentation", metavar="PRESET", help="thesis, default, scanner, report, wide or none")
     command.add_argument("--optimiser", metavar="NAME", help="adam or sgd")
@@ -430,12 +434,22 @@ def _evaluate(options: argparse.Namespace) -> int:
     from core.datasets import load
     from core.zoo.assessment import assess, record
 
+    is_detector = card.task == "corruption"
+    if options.protocol and not is_detector:
+        raise ParameterError("--protocol is for detectors of corruption; leave it out for this model.")
     head_label = "BPD" if "BPD" in card.classes else "brain"
-    table = load(options.data, head_label=head_label, exclude=options.exclude, classes=card.classes)
+    classes = None if is_detector else card.classes
+    table = load(options.data, head_label=head_label, exclude=options.exclude, classes=classes)
     if options.label:
         table = table.labelled(dict(map(_file_label, options.label))).of_classes(card.classes)
     table = _side(table, options.split)
-    result = assess(_load(options.model), table, progress=_Progress("evaluating"))
+    if is_detector:
+        from core.zoo.detector_tests import assess_detector
+
+        protocol = options.protocol or "basic"
+        result = assess_detector(_load(options.model), table, protocol, progress=_Progress("evaluating"))
+    else:
+        result = assess(_load(options.model), table, progress=_Progress("evaluating"))
     for problem in result.problems:
         _complain(problem)
     if options.record:
@@ -486,6 +500,8 @@ def _print_assessment(result: Any) -> None:
         for name in result.classes:
             print(f"{title}, share called {name}: {part.share_called(name)}")
     print(f"share flagged as unlike the training data: {result.unlike_training}")
+    for name, share in result.detection.items():
+        print(f"{name}: {share}")
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -568,7 +584,7 @@ def _train(options: argparse.Namespace) -> int:
 
     changes = (
         "epochs", "head_epochs", "fine_tune", "variations", "batch_size", "augmentation", "optimiser", "schedule",
-        "learning_rate", "momentum", "dropout", "patience", "precision",
+        "learning_rate", "momentum", "dropout", "patience", "precision", "copies",
     )  # fmt: skip
     settings = _training_settings(options, **{name: getattr(options, name) for name in changes})
     command = "python -m core " + shlex.join(options.arguments)
