@@ -6,6 +6,7 @@ its session. Everything is keyed by the SHA-256 of the file and by every setting
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -13,6 +14,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,6 +26,7 @@ from core.corruption.chain import Chain
 from core.errors import Cancelled
 from core.explain import Method
 from core.explain.base import Progress, no_progress
+from core.explain.drift_study import DriftStudy, read_study, study_folders
 from core.library import NamedImage, curve_sample, open_image
 from core.live import LiveSubject, Move
 from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, clean, finish, prepare, run
@@ -146,6 +149,41 @@ def calibration(assessment: Assessment) -> Calibration:
     """Calibration on a data set: its curve resamples patients many times, so it is kept."""
     content = pd.util.hash_pandas_object(assessment.labelled.astype(str)).to_numpy().tobytes()
     return shared_store().get(("calibration", content), lambda: calibrate(assessment))
+
+
+@st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
+def drift_folders(card: Card) -> list[Path]:
+    """Where the drift studies of a model are kept."""
+    return study_folders(card.name)
+
+
+@st.cache_resource(ttl="1m", max_entries=16, show_spinner=False)
+def drift_study(folder: Path) -> DriftStudy:
+    """A drift study; shared, so not to be changed."""
+    return read_study(folder)
+
+
+@dataclass(frozen=True)
+class DriftTables:
+    """What a page shows of a drift study: see the methods of :class:`DriftStudy` of these names."""
+
+    curves: pd.DataFrame
+    flips: pd.DataFrame
+    order: pd.DataFrame
+    conclusion: str
+
+
+def drift_tables(study: DriftStudy, measure: str, fall: float) -> DriftTables:
+    """The figures of a drift study: their intervals resample patients many times, so they are kept."""
+    content = pd.util.hash_pandas_object(study.rows).to_numpy().tobytes()
+    key = ("drift", hashlib.sha256(content).digest(), measure, fall)
+
+    def compute() -> DriftTables:
+        return DriftTables(
+            study.curves(measure), study.flips(), study.order(measure, fall), study.conclusion(measure, fall)
+        )
+
+    return shared_store().get(key, compute)
 
 
 @st.cache_data(ttl="10s", max_entries=16, show_spinner=False)

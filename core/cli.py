@@ -157,6 +157,28 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     _json_option(command)
 
+    command = _add(
+        commands, "drift", _drift, "whether explanations break before the prediction does, as frames are corrupted"
+    )
+    _model_option(command)
+    _data_option(command)
+    command.add_argument("--name", default="", help="what the data are called; their layout by default")
+    command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="drift.csv.gz and drift.json")
+    command.add_argument(
+        "--kind", action="append", metavar="KIND", help="a corruption; may be repeated; the thesis's three otherwise"
+    )
+    command.add_argument(
+        "--method", action="append", metavar="NAME", help="of explanation; may be repeated; all that fit otherwise"
+    )
+    command.add_argument("--limit", type=_positive, metavar="N", help="most images, spread over the classes")
+    command.add_argument(
+        "--costly-limit", type=_positive, metavar="N", help="most images for methods of many passes (6)"
+    )
+    command.add_argument("--steps", type=_positive, metavar="M", help="levels of each corruption (12)")
+    command.add_argument("--seed", type=_natural, default=0)
+    _json_option(command)
+
     command = _add(commands, "train", _train, "train a model and write its folder with a card")
     _training_options(command)
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -453,10 +475,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     table = load(options.data, head_label=head_label, exclude=options.exclude, classes=classes)
     if options.label:
         table = table.labelled(dict(map(_file_label, options.label))).of_classes(card.classes)
-    if options.split:
-        table = table.where(split=options.split)
-        if not len(table):
-            raise ParameterError(f"The data have no side {options.split!r}; leave --split out or choose train or test.")
+    table = _side(table, options.split)
     if is_detector:
         from core.zoo.detector_tests import assess_detector
 
@@ -482,6 +501,16 @@ def _evaluate(options: argparse.Namespace) -> int:
     else:
         _print_assessment(result)
     return EXIT_OK
+
+
+def _side(table: Any, split: str | None) -> Any:
+    """The rows of one side of the data's own split; all where none is asked for."""
+    if not split:
+        return table
+    table = table.where(split=split)
+    if not len(table):
+        raise ParameterError(f"The data have no side {split!r}; leave --split out or choose train or test.")
+    return table
 
 
 def _print_assessment(result: Any) -> None:
@@ -543,6 +572,43 @@ def _explain(options: argparse.Namespace) -> int:
         _print_json(row)
     else:
         print(f"{method.title} of {target} (probability {row['probability']:.3f}) in {seconds:.2f} s: {options.out}")
+    return EXIT_OK
+
+
+def _drift(options: argparse.Namespace) -> int:
+    from core.corruption import CORRUPTIONS
+    from core.datasets import load
+    from core.explain.drift import DriftSettings, check_methods, methods_for, run_study
+    from core.explain.drift_study import MEASURES
+
+    card = _card(options.model)
+    thesis = [name for name, kind in CORRUPTIONS.items() if kind.published_limit is not None]
+    given = {name: getattr(options, name) for name in ("steps", "limit", "costly_limit", "seed")}
+    settings = DriftSettings(
+        tuple(dict.fromkeys(options.kind or thesis)),
+        tuple(dict.fromkeys(options.method or methods_for(card))),
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    check_methods(card, settings.methods)
+    # A detector's classes are no labels: its sample may show anything.
+    classes = None if card.task == "corruption" else card.classes
+    table = load(options.data, head_label="BPD" if "BPD" in card.classes else "brain", classes=classes)
+    table = _side(table, options.split)
+    command = "python -m core " + shlex.join(argument for argument in options.arguments if argument != "--json")
+    study = run_study(
+        _load(options.model), table, settings, name=options.name, command=command, progress=_Progress("drift")
+    )
+    for problem in study.about["problems"]:
+        _complain(problem)
+    study.write(options.out)
+    for measure in MEASURES:
+        if options.json:
+            for row in json.loads(study.order(measure).to_json(orient="records")):
+                _print_json({"measure": measure, "simulated": study.about["simulated"]} | row)
+        else:
+            print(study.conclusion(measure))
+    if not options.json:
+        print(f"wrote {options.out}")
     return EXIT_OK
 
 

@@ -30,6 +30,10 @@ AUGMENTATION = "augmentation"
 VARIATION_SEED = "variation_seed"
 UNCERTAINTY = "uncertainty"
 EXPERT_BELOW = "expert_below"
+STUDY = "study"
+MEASURE = "measure"
+AXIS = "axis"
+FALL = "fall"
 
 KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store", "subject_store", "move_store")
 
