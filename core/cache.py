@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,6 +28,7 @@ from core.results import Calibration
 from core.results import calibration as calibrate
 from core.similarity import Reference, ssim_map
 from core.sweep import ImageSweep, SampleSweep, sweep_image, sweep_sample
+from core.sweep.study import Study, read_study, stored_studies
 from core.zoo import Card, Classifier, Prediction, list_cards, load_model
 from core.zoo.assessment import Assessment, assessments_of, read_evaluation
 from core.zoo.history import read_history
@@ -308,6 +310,18 @@ def sample_sweep(model: Classifier, kind: str, progress: Progress = no_progress)
 
 def has_sample_sweep(card: Card, kind: str) -> bool:
     return ("sample sweep", card.weights["sha256"], kind) in shared_store()
+
+
+@st.cache_data(ttl="10s", max_entries=1, show_spinner=False)
+def studies() -> dict[str, list[Path]]:
+    """Folders of the sweeps recorded with the models, by task and data."""
+    return stored_studies(described_cards())
+
+
+@st.cache_resource(ttl="10s", max_entries=SHARED_ENTRIES, show_spinner=False)
+def study(folder: Path) -> Study:
+    """A recorded sweep; shared, so not to be changed."""
+    return read_study(folder)
 
 
 @st.cache_data(ttl="10s", max_entries=1, show_spinner=False)

@@ -24,6 +24,11 @@ def threshold_of(study: Study, model: str, kind: str, rule: str) -> Threshold:
     return Threshold(**{field.name: stored[field.name] for field in fields(Threshold)})
 
 
+def kinds_of(study: Study, model: str) -> list[str]:
+    """The kinds a model has curves of; of several models each may have its own."""
+    return list(study.curves.loc[study.curves["model"] == model, "kind"].unique())
+
+
 def rules_of(study: Study) -> list[str]:
     return list(study.thresholds["rules"]) if not study.is_detection else ["detected"]
 
@@ -42,7 +47,7 @@ def threshold_lines(study: Study) -> list[str]:
     """Every threshold as a line of text."""
     lines = []
     for model in study.models:
-        for kind in study.kinds:
+        for kind in kinds_of(study, model):
             found = ", ".join(
                 f"{rule_title(study, rule)}: {threshold_of(study, model, kind, rule).text(get(kind).unit)}"
                 for rule in rules_of(study)
@@ -57,7 +62,7 @@ def threshold_table(study: Study) -> pd.DataFrame:
     """Every threshold beside the thesis's limit, one line a model and kind."""
     lines = []
     for model in study.models:
-        for kind in study.kinds:
+        for kind in kinds_of(study, model):
             corruption = get(kind)
             line = {"model": model, "corruption": corruption.title, "parameter": f"{corruption.parameter}"}
             for rule in rules_of(study):
@@ -75,9 +80,12 @@ def error_table(study: Study) -> pd.DataFrame:
     lines = []
     for model, found in errors["models"].items() if errors else ():
         for kind, one in found["kinds"].items():
+            if model not in study.models or kind not in study.kinds:
+                continue
             lines.append(
                 {
                     "model": model,
+                    "baseline": errors["baseline"],
                     "corruption": get(kind).title,
                     "CE": _error_text(one["ce"]),
                     "relative CE": _error_text(one["relative_ce"]),
@@ -105,7 +113,7 @@ def _each_kind(study: Study, model: str, say: Callable[[str, pd.DataFrame], str]
     curves = study.curves[study.curves["model"] == model]
     return "; ".join(
         f"{get(kind).title.lower()} {say(kind, curves[curves['kind'] == kind].sort_values('intensity'))}"
-        for kind in study.kinds
+        for kind in kinds_of(study, model)
     )
 
 
@@ -140,7 +148,7 @@ def _similarity_by_intensity(study: Study, model: str) -> str:
         ssim, intensity = curve["ssim"].to_numpy(), curve["intensity"].to_numpy()
         return (
             f"ends at {ssim[-1]:.2f} and has done {100 * FLAT_SHARE:.0f} % of its fall at "
-            f"{flat_from(intensity, ssim):.3g} of {intensity[-1]:.3g} {get(kind).unit}"
+            f"{get(kind).parameter} {flat_from(intensity, ssim):.3g} (of up to {intensity[-1]:.3g})"
         )
 
     return f"SSIM under {_each_kind(study, model, say)}"
@@ -192,7 +200,7 @@ def _mean_detection(study: Study, model: str) -> str:
         return "the mean stays the same at every SSIM"
     steepest = int(np.abs(steps).argmax())
     return (
-        f"the mean over {len(study.kinds)} corruptions runs from {100 * falls[0]:.0f} % near SSIM "
+        f"the mean over {len(kinds_of(study, model))} corruptions runs from {100 * falls[0]:.0f} % near SSIM "
         f"{curve['ssim'].iloc[0]:.2f} to {100 * falls[-1]:.0f} % near {curve['ssim'].iloc[-1]:.2f}, steepest near "
         f"{curve['ssim'].iloc[steepest]:.2f}"
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,11 @@ class Study:
         """Keep a model's part beside its card under the name of the data, replacing an older one."""
         self.part(model, name).write(models / model / FOLDER / slug(name))
 
+    def only(self, models: Sequence[str], kinds: Sequence[str]) -> Study:
+        """The curves of some models and kinds."""
+        chosen = self.curves["model"].isin(models) & self.curves["kind"].isin(kinds)
+        return replace(self, curves=self.curves[chosen].reset_index(drop=True))
+
     def part(self, model: str, name: str) -> Study:
         """A model's curves and figures, without the rows."""
         chosen = self.curves[self.curves["model"] == model].reset_index(drop=True)
@@ -265,12 +270,12 @@ def run_study(
     return Study(curves(rows, measure), limits, summary, rows)
 
 
-def stored_studies(names: Sequence[str], models: Path = MODELS_FOLDER) -> dict[str, list[Path]]:
-    """Folders of the recorded studies of some models, by the slug of their data."""
+def stored_studies(cards: Sequence[Card], models: Path = MODELS_FOLDER) -> dict[str, list[Path]]:
+    """Folders of the recorded studies of some models, by task and data: those under one key can share a figure."""
     found: dict[str, list[Path]] = {}
-    for name in names:
-        for path in sorted((models / name / FOLDER).glob(f"*/{SUMMARY_NAME}")):
-            found.setdefault(path.parent.name, []).append(path.parent)
+    for card in cards:
+        for path in sorted((models / card.name / FOLDER).glob(f"*/{SUMMARY_NAME}")):
+            found.setdefault(f"{card.task}_{path.parent.name}", []).append(path.parent)
     return found
 
 
@@ -316,18 +321,26 @@ def read_study(folder: Path) -> Study:
 
 
 def merged(studies: Sequence[Study]) -> Study:
-    """Studies of several models over the same images and grid as one.
+    """Studies of several models over data of one name as one, for figures with all of them.
 
     Raises
     ------
     DatasetError
-        If they are of different images, grids or measures.
+        If they measure different things, or kinds of corruption have no curve of one of the models.
     """
     first = studies[0]
     for other in studies[1:]:
         for key in ("measure", "simulated", "classes"):
             if other.summary[key] != first.summary[key]:
-                raise DatasetError(f"Sweeps of {first.title!r} differ in {key}; they cannot share a figure.")
+                raise DatasetError(
+                    f"The sweeps {first.title!r} of {first.models[0]} and {other.models[0]} differ in {key} and cannot "
+                    "share a figure; choose one model."
+                )
+        if other.thresholds["rules"] != first.thresholds["rules"]:
+            raise DatasetError(
+                f"The sweeps {first.title!r} of {first.models[0]} and {other.models[0]} have thresholds by different "
+                "rules; choose one model."
+            )
     table = pd.concat([study.curves for study in studies], ignore_index=True)
     limits = first.thresholds | {"models": {k: v for study in studies for k, v in study.thresholds["models"].items()}}
     summary = first.summary | {"models": {k: v for study in studies for k, v in study.summary["models"].items()}}

@@ -30,6 +30,10 @@ AUGMENTATION = "augmentation"
 VARIATION_SEED = "variation_seed"
 UNCERTAINTY = "uncertainty"
 EXPERT_BELOW = "expert_below"
+SWEEP = "sweep"
+SWEEP_MODELS = "sweep_models"
+SWEEP_KINDS = "sweep_kinds"
+SWEEP_SSIM = "sweep_ssim"
 
 KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store")
 
