@@ -26,7 +26,8 @@ from core.corruption.chain import Chain
 from core.errors import Cancelled
 from core.explain import Method
 from core.explain.base import Progress, no_progress
-from core.explain.drift_study import DriftStudy, read_study, study_folders
+from core.explain.drift_study import DriftStudy, study_folders
+from core.explain.drift_study import read_study as read_drift_study
 from core.library import NamedImage, curve_sample, open_image
 from core.live import LiveSubject, Move
 from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, clean, finish, prepare, run
@@ -35,6 +36,8 @@ from core.results import Calibration
 from core.results import calibration as calibrate
 from core.similarity import Reference
 from core.sweep import ImageSweep, SampleSweep, sweep_image, sweep_sample
+from core.sweep.study import Study, stored_studies
+from core.sweep.study import read_study as read_sweep_study
 from core.zoo import Card, Classifier, Prediction, list_cards, load_model
 from core.zoo.assessment import Assessment, assessments_of, read_evaluation
 from core.zoo.history import read_history
@@ -160,7 +163,7 @@ def drift_folders(card: Card) -> list[Path]:
 @st.cache_resource(ttl="1m", max_entries=16, show_spinner=False)
 def drift_study(folder: Path) -> DriftStudy:
     """A drift study; shared, so not to be changed."""
-    return read_study(folder)
+    return read_drift_study(folder)
 
 
 @dataclass(frozen=True)
@@ -483,6 +486,18 @@ def _sweep_the_sample(model: Classifier, kind: str, progress: Progress) -> Sampl
         progress(0.2 * (index + 1) / len(images))
     planes = [image.plane or "" for image in images]
     return sweep_sample(model, sources, planes, kind, progress=lambda share: progress(0.2 + 0.8 * share))
+
+
+@st.cache_data(ttl="10s", max_entries=1, show_spinner=False)
+def studies() -> dict[str, list[Path]]:
+    """Folders of the sweeps recorded with the models, by task and data."""
+    return stored_studies(described_cards())
+
+
+@st.cache_resource(ttl="10s", max_entries=SHARED_ENTRIES, show_spinner=False)
+def study(folder: Path) -> Study:
+    """A recorded sweep; shared, so not to be changed."""
+    return read_sweep_study(folder)
 
 
 @st.cache_data(ttl="10s", max_entries=1, show_spinner=False)

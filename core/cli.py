@@ -133,21 +133,14 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _add(commands, "evaluate", _evaluate, "accuracy of a model on a data set, with intervals")
     _model_option(command)
-    _data_option(command)
-    command.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="leave such file names out")
-    command.add_argument(
-        "--label",
-        action="append",
-        default=[],
-        metavar="PATTERN=CLASS",
-        help="label files by name, such as brain_*=brain",
-    )
-    command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
+    _labelled_data_options(command)
     command.add_argument(
         "--protocol", help="of a detector's test: basic (the default), full, limits, foreign, clean or severities"
     )
     command.add_argument("--record", metavar="NAME", help="write the figures into the model's card under this name")
     _json_option(command)
+
+    _sweep_options(_add(commands, "sweep", _sweep, "accuracy and similarity of models as corruptions grow, thresholds"))
 
     command = _add(commands, "explain", _explain, "map of where a model looked: map.npy and overlay.png")
     command.add_argument("image", type=Path)
@@ -464,18 +457,12 @@ def _corrupt(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     card = _card(options.model)
-    from core.datasets import load
     from core.zoo.assessment import assess, record
 
     is_detector = card.task == "corruption"
     if options.protocol and not is_detector:
         raise ParameterError("--protocol is for detectors of corruption; leave it out for this model.")
-    head_label = "BPD" if "BPD" in card.classes else "brain"
-    classes = None if is_detector else card.classes
-    table = load(options.data, head_label=head_label, exclude=options.exclude, classes=classes)
-    if options.label:
-        table = table.labelled(dict(map(_file_label, options.label))).of_classes(card.classes)
-    table = _side(table, options.split)
+    table = _labelled_table(options, None if is_detector else card.classes)
     if is_detector:
         from core.zoo.detector_tests import assess_detector
 
@@ -503,10 +490,26 @@ def _evaluate(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _labelled_table(options: argparse.Namespace, classes: Sequence[str] | None) -> Any:
+    """The table of ``--data``, labelled and cut as the options say; of ``classes``, or of any where that is None."""
+    from core.datasets import load
+
+    head_label = "BPD" if classes is None or "BPD" in classes else "brain"
+    table = load(options.data, head_label=head_label, exclude=options.exclude, classes=classes)
+    if options.label:
+        table = table.labelled(dict(map(_file_label, options.label)))
+        table = table if classes is None else table.of_classes(classes)
+    return _side(table, options.split)
+
+
 def _side(table: Any, split: str | None) -> Any:
     """The rows of one side of the data's own split; all where none is asked for."""
     if not split:
         return table
+    table = table.where(split=split)
+    if not len(table):
+        raise ParameterError(f"The data have no side {split!r}; leave --split out or choose train or test.")
+    return table
     table = table.where(split=split)
     if not len(table):
         raise ParameterError(f"The data have no side {split!r}; leave --split out or choose train or test.")
@@ -535,6 +538,94 @@ def _print_assessment(result: Any) -> None:
     print(f"share flagged as unlike the training data: {result.unlike_training}")
     for name, share in result.detection.items():
         print(f"{name}: {share}")
+
+
+def _sweep_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model",
+        action="append",
+        metavar="NAME",
+        help="a name listed by models, or a model folder; once for each model; the plane task's default otherwise",
+    )
+    _labelled_data_options(command)
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="results, and cells that are finished")
+    command.add_argument("--kind", action="append", metavar="KIND", help="once for each; all; or the thesis's three")
+    command.add_argument("--grid", default="reference", help="intensities: reference, annex or severities")
+    command.add_argument("--side", type=_positive, help="reduce cleaned frames to this square first; the thesis's: 174")
+    command.add_argument("--limit", type=_positive, metavar="N", help="images of each class, drawn by the seed")
+    command.add_argument("--seed", type=_natural, default=0)
+    command.add_argument("--level", type=float, default=0.9, metavar="P", help="accuracy whose crossing is a threshold")
+    command.add_argument("--loss", type=float, default=0.05, metavar="P", help="loss from the clean accuracy that is")
+    command.add_argument("--baseline", metavar="MODEL", help="corruption errors relative to this model, swept too")
+    command.add_argument("--beside", type=Path, metavar="DIR", help="frames of no class, beside data of one class")
+    command.add_argument("--title", help="what the data are, for people; the folder's name otherwise")
+    command.add_argument("--record", metavar="NAME", help="keep the results with the models under this name")
+    _json_option(command)
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from core.datasets import load
+    from core.sweep.engine import check_cards
+    from core.sweep.grid import THESIS_KINDS
+    from core.sweep.store import CellStore
+    from core.sweep.study import CELLS_NAME, Settings, frames_of, run_study
+
+    names = list(options.model or [_model_name(None)])
+    if options.baseline is not None and _card(options.baseline).name not in [_card(name).name for name in names]:
+        names.append(options.baseline)
+    cards = [_card(name) for name in names]
+    check_cards(cards)
+    settings = Settings(
+        kinds=tuple(options.kind or THESIS_KINDS),
+        grid=options.grid,
+        side=options.side,
+        seed=options.seed,
+        level=options.level,
+        loss=options.loss,
+        baseline=None if options.baseline is None else _card(options.baseline).name,
+    )
+    table = _labelled_table(options, None if cards[0].task == "corruption" else cards[0].classes)
+    beside = load(options.beside) if options.beside else None
+    frames = frames_of(table, cards[0], beside=beside, limit=options.limit, seed=options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    store = CellStore(options.out / CELLS_NAME)
+    try:
+        study = run_study(
+            [_load(name) for name in names],
+            frames,
+            settings,
+            name=options.record or options.title or Path(options.data).name,
+            simulated=table.simulated,
+            problems=table.problems,
+            store=store,
+            command="python -m core " + shlex.join(options.arguments),
+            progress=_Progress("sweeping"),
+        )
+    except KeyboardInterrupt:
+        _complain(f"What is finished is kept in {options.out / CELLS_NAME}; the same command goes on from there.")
+        raise
+    finally:
+        store.close()
+    for problem in study.summary["problems"]:
+        _complain(problem)
+    study.write(options.out)
+    if options.record:
+        for name in names:
+            study.record(options.record, _card(name).name, _model_folder(name))
+    if options.json:
+        _print_json(study.summary | {"thresholds": study.thresholds})
+    else:
+        _print_study(study)
+    return EXIT_OK
+
+
+def _print_study(study: Any) -> None:
+    from core.sweep.describe import threshold_lines
+
+    kind = "simulated" if study.simulated else "real"
+    print(f"{study.summary['n']} {kind} images ({study.title}); {study.measure}")
+    for line in threshold_lines(study):
+        print(line)
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -834,6 +925,19 @@ def _data_option(command: argparse.ArgumentParser) -> None:
         help="a folder per class, FETAL_PLANES_DB or HC18 as published, phantoms with their manifest, plain images; "
         "or phantoms simulated as they are read: phantom:PLANES:N[:SETTINGS[:SEED]], as phantom:BPD,CRL,NT:300:unseen",
     )
+
+
+def _labelled_data_options(command: argparse.ArgumentParser) -> None:
+    _data_option(command)
+    command.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="leave such file names out")
+    command.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="PATTERN=CLASS",
+        help="label files by name, such as brain_*=brain",
+    )
+    command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
 
 
 def _json_option(command: argparse.ArgumentParser) -> None:

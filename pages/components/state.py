@@ -34,6 +34,10 @@ STUDY = "study"
 MEASURE = "measure"
 AXIS = "axis"
 FALL = "fall"
+SWEEP = "sweep"
+SWEEP_MODELS = "sweep_models"
+SWEEP_KINDS = "sweep_kinds"
+SWEEP_SSIM = "sweep_ssim"
 
 KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store", "subject_store", "move_store")
 
