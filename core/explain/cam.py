@@ -21,6 +21,14 @@ class ActivationMethod(Method):
 
     family = "activation"
 
+    def obstacle(self, card: Card) -> str | None:
+        if not card.detection:
+            return None
+        return (
+            f"{self.title} needs a network that answers from its last feature maps alone; this one looks at layers of "
+            "every depth."
+        )
+
     @abstractmethod
     def look(
         self, model: Classifier, images: np.ndarray, targets: np.ndarray
@@ -51,8 +59,8 @@ class ClassActivationMapping(ActivationMethod):
     order = 2
 
     def obstacle(self, card: Card) -> str | None:
-        if not card.architecture.get("dense"):
-            return None
+        if card.detection or not card.architecture.get("dense"):
+            return super().obstacle(card)
         return f"{self.title} needs a network without a hidden layer after the pooling; use Grad-CAM for this one."
 
     def look(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.errors import ParameterError
 from core.explain.base import resize_maps
 from core.explain.cam import ActivationMethod, weigh
 
@@ -30,6 +31,8 @@ class GradCAM(ActivationMethod):
     def look(
         self, model: Classifier, images: np.ndarray, targets: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if obstacle := self.obstacle(model.card):
+            raise ParameterError(obstacle)
         logits, maps, gradient = model.network.feature_gradient(images, targets)
         coarse = np.maximum(weigh(maps, gradient.mean(axis=(1, 2))), 0)
         return logits, maps.mean(axis=(1, 2)), resize_maps(coarse, images.shape[-1])

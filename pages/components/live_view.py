@@ -8,6 +8,7 @@ from core.corruption import get as get_corruption
 from core.corruption.severity import LEVELS, severity_of
 from core.live import LiveSubject, Move
 from core.sweep import ImageSweep
+from core.zoo.detection import Verdict
 
 GAUGES = {
     "wang": ("SSIM (Wang)", "Gaussian window of 11 x 11 pixels, sigma 1.5, as Wang et al. 2004 defined it."),
@@ -101,10 +102,14 @@ def _verdict(subject: LiveSubject, move: Move) -> dict[str, Any]:
     clean, now = subject.verdict, move.verdict
     return _line(
         "Detector:",
-        f"{now.labels[0]}, {100 * now.confidence[0]:.1f} % (of the clean image {clean.labels[0]}, "
-        f"{100 * clean.confidence[0]:.1f} %).",
-        alarm=now.labels[0] != clean.labels[0],
+        f"{_titled(now)}. {now.reason} Of the clean image: {_titled(clean)}.",
+        alarm=now.label != clean.label,
     )
+
+
+def _titled(verdict: Verdict) -> str:
+    """``original``, ``unknown`` or the titles of what was found."""
+    return " + ".join(get_corruption(one.kind).title.lower() for one in verdict.findings) or verdict.label
 
 
 def _line(title: str, text: str, alarm: bool = False) -> dict[str, Any]:
