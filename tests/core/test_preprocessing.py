@@ -752,5 +752,5 @@ def test_reduced_frames_are_area_means_and_never_larger():
     small = reduced(cleaned, side)
     assert small.gray.shape == small.sector.shape == (20, 30)
     np.testing.assert_allclose(small.gray, gray.reshape(20, 3, 30, 3).mean(axis=(1, 3)), atol=0.51)
-    assert small.sector.sum() == sector.sum() / 9
+    assert small.sector.sum() == pytest.approx(sector.sum() / 9, abs=8)
     assert reduced(cleaned, 300) is cleaned
