@@ -73,9 +73,7 @@ def test_both_maps_are_of_the_class_of_the_clean_frame(cleaned, subject, move, c
     assert subject.target == classifier.classes[target]
     method = get_method("cam")
     for look, gray in ((subject.look, cleaned.gray), (move.look, move.image)):
-        values = method.explain_one(
-            classifier, prepared(cleaned, gray, classifier).astype(np.float32) / 255, target
-        )
+        values = method.explain_one(classifier, prepared(cleaned, gray, classifier).astype(np.float32) / 255, target)
         np.testing.assert_allclose(look.map, values, atol=1e-4)
 
 
