@@ -36,6 +36,12 @@ page = st.navigation(
             help="Distort an image and watch similarity and prediction; curves over a sample.",
         ),
         st.Page(
+            "pages/sweeps.py",
+            title="Sweeps",
+            icon=":material/timeline:",
+            help="Models under growing corruption over many images: curves, thresholds, beside the thesis's figures.",
+        ),
+        st.Page(
             "pages/prediction.py",
             title="Prediction",
             icon=":material/target:",
@@ -46,6 +52,12 @@ page = st.navigation(
             title="Interpretability",
             icon=":material/visibility:",
             help="Where did the network look? Several methods side by side on one image.",
+        ),
+        st.Page(
+            "pages/explanation_drift.py",
+            title="Explanation drift",
+            icon=":material/timeline:",
+            help="Does a map change its mind before the network does, as an image gets worse?",
         ),
         st.Page(
             "pages/confusion_matrix.py",

@@ -6,6 +6,7 @@ its session. Everything is keyed by the SHA-256 of the file and by every setting
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -13,6 +14,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,6 +26,8 @@ from core.corruption.chain import Chain
 from core.errors import Cancelled
 from core.explain import Method
 from core.explain.base import Progress, no_progress
+from core.explain.drift_study import DriftStudy, study_folders
+from core.explain.drift_study import read_study as read_drift_study
 from core.library import NamedImage, curve_sample, open_image
 from core.live import LiveSubject, Move
 from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, clean, finish, prepare, run
@@ -32,6 +36,8 @@ from core.results import Calibration
 from core.results import calibration as calibrate
 from core.similarity import Reference
 from core.sweep import ImageSweep, SampleSweep, sweep_image, sweep_sample
+from core.sweep.study import Study, stored_studies
+from core.sweep.study import read_study as read_sweep_study
 from core.zoo import Card, Classifier, Prediction, list_cards, load_model
 from core.zoo.assessment import Assessment, assessments_of, read_evaluation
 from core.zoo.history import read_history
@@ -146,6 +152,41 @@ def calibration(assessment: Assessment) -> Calibration:
     """Calibration on a data set: its curve resamples patients many times, so it is kept."""
     content = pd.util.hash_pandas_object(assessment.labelled.astype(str)).to_numpy().tobytes()
     return shared_store().get(("calibration", content), lambda: calibrate(assessment))
+
+
+@st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
+def drift_folders(card: Card) -> list[Path]:
+    """Where the drift studies of a model are kept."""
+    return study_folders(card.name)
+
+
+@st.cache_resource(ttl="1m", max_entries=16, show_spinner=False)
+def drift_study(folder: Path) -> DriftStudy:
+    """A drift study; shared, so not to be changed."""
+    return read_drift_study(folder)
+
+
+@dataclass(frozen=True)
+class DriftTables:
+    """What a page shows of a drift study: see the methods of :class:`DriftStudy` of these names."""
+
+    curves: pd.DataFrame
+    flips: pd.DataFrame
+    order: pd.DataFrame
+    conclusion: str
+
+
+def drift_tables(study: DriftStudy, measure: str, fall: float) -> DriftTables:
+    """The figures of a drift study: their intervals resample patients many times, so they are kept."""
+    content = pd.util.hash_pandas_object(study.rows).to_numpy().tobytes()
+    key = ("drift", hashlib.sha256(content).digest(), measure, fall)
+
+    def compute() -> DriftTables:
+        return DriftTables(
+            study.curves(measure), study.flips(), study.order(measure, fall), study.conclusion(measure, fall)
+        )
+
+    return shared_store().get(key, compute)
 
 
 @st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
@@ -445,6 +486,18 @@ def _sweep_the_sample(model: Classifier, kind: str, progress: Progress) -> Sampl
         progress(0.2 * (index + 1) / len(images))
     planes = [image.plane or "" for image in images]
     return sweep_sample(model, sources, planes, kind, progress=lambda share: progress(0.2 + 0.8 * share))
+
+
+@st.cache_data(ttl="10s", max_entries=1, show_spinner=False)
+def studies() -> dict[str, list[Path]]:
+    """Folders of the sweeps recorded with the models, by task and data."""
+    return stored_studies(described_cards())
+
+
+@st.cache_resource(ttl="10s", max_entries=SHARED_ENTRIES, show_spinner=False)
+def study(folder: Path) -> Study:
+    """A recorded sweep; shared, so not to be changed."""
+    return read_sweep_study(folder)
 
 
 @st.cache_data(ttl="10s", max_entries=1, show_spinner=False)

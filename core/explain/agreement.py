@@ -67,12 +67,46 @@ def top_overlap(
     ParameterError
         As :func:`rank_correlation`, and for a share outside (0, 1].
     """
-    if not 0 < share <= 1:
-        raise ParameterError(f"The top's share of the pixels must lie above 0 and up to 1, not at {share:g}.")
+    _check_share(share)
     first, second = _compared(first, second, region)
-    count = max(1, round(share * len(first)))
+    count = _top_count(len(first), share)
     tops = _top(first, count), _top(second, count)
     return float(np.minimum(*tops).sum() / count) if _varies(first) and _varies(second) else None
+
+
+def rank_correlations(maps: np.ndarray, region: np.ndarray | None = None) -> np.ndarray:
+    """:func:`rank_correlation` of every two of the maps (N, H, W): (N, N) float64, NaN where one is constant."""
+    values = _compared_all(maps, region)
+    ranks = np.stack([_centred_ranks(one) for one in values])
+    length = np.sqrt((ranks**2).sum(axis=1))
+    length[length == 0] = np.nan
+    return np.clip(ranks @ ranks.T / np.outer(length, length), -1, 1)
+
+
+def top_overlaps(maps: np.ndarray, share: float = TOP_SHARE, region: np.ndarray | None = None) -> np.ndarray:
+    """:func:`top_overlap` of every two of the maps (N, H, W): (N, N) float64, NaN where one is constant."""
+    _check_share(share)
+    values = _compared_all(maps, region)
+    count = _top_count(values.shape[1], share)
+    tops = np.stack([_top(one, count) for one in values])
+    overlaps = np.stack([np.minimum(top, tops).sum(axis=1) / count for top in tops])
+    constant = np.array([not _varies(one) for one in values])
+    overlaps[constant] = overlaps[:, constant] = np.nan
+    return overlaps
+
+
+def _check_share(share: float) -> None:
+    if not 0 < share <= 1:
+        raise ParameterError(f"The top's share of the pixels must lie above 0 and up to 1, not at {share:g}.")
+
+
+def _top_count(pixels: int, share: float) -> int:
+    return max(1, round(share * pixels))
+
+
+def _compared_all(maps: np.ndarray, region: np.ndarray | None) -> np.ndarray:
+    """The pixels to compare of each map, (N, P)."""
+    return np.stack([_compared(one, maps[0], region)[0] for one in maps])
 
 
 def _compared(first: np.ndarray, second: np.ndarray, region: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -30,6 +30,14 @@ AUGMENTATION = "augmentation"
 VARIATION_SEED = "variation_seed"
 UNCERTAINTY = "uncertainty"
 EXPERT_BELOW = "expert_below"
+STUDY = "study"
+MEASURE = "measure"
+AXIS = "axis"
+FALL = "fall"
+SWEEP = "sweep"
+SWEEP_MODELS = "sweep_models"
+SWEEP_KINDS = "sweep_kinds"
+SWEEP_SSIM = "sweep_ssim"
 
 KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store", "subject_store", "move_store")
 

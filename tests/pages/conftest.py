@@ -178,10 +178,19 @@ def models_with_anatomy(tmp_path_factory) -> Path:
 def use_models(monkeypatch) -> Callable[[Path], None]:
     """``use_models(folder)``: the app finds its models there, and reads them anew."""
     from core import cache
+    from core.sweep import study
     from core.zoo import assessment, history, registry
 
     def forget() -> None:
-        for cached in (cache.cards, cache.described_cards, cache.evaluation_rows, cache.assessments, cache.history):
+        for cached in (
+            cache.cards,
+            cache.described_cards,
+            cache.evaluation_rows,
+            cache.assessments,
+            cache.history,
+            cache.studies,
+            cache.study,
+        ):
             cached.clear()
 
     def use(folder: Path) -> None:
@@ -191,6 +200,7 @@ def use_models(monkeypatch) -> Callable[[Path], None]:
             registry.load_model,
             assessment.read_evaluation,
             history.read_history,
+            study.stored_studies,
         ):
             monkeypatch.setattr(function, "__defaults__", (folder,))
         forget()

@@ -16,9 +16,9 @@ from core.corruption import CORRUPTIONS, corrupt
 from core.datasets import Table, read_pixels
 from core.parallel import in_threads
 from core.preprocessing import Cleaned, PreprocessingSettings, clean, finish
+from core.zoo.detection import ORIGINAL
 from core.zoo.training.settings import TrainingSettings
 
-ORIGINAL = "original"
 LARGEST_ZOOM = 0.10
 """Share of each side that a clean frame may lack: sonographers choose the depth, so a little zoom is no corruption."""
 RESOLUTIONS = (0.5, 1.2)
@@ -49,10 +49,10 @@ def varied_clean(cleaned: Cleaned, generator: np.random.Generator) -> Cleaned:
     how = generator.choice(REDUCING if factor < 1 else ENLARGING)
     gray = cv2.resize(np.ascontiguousarray(gray), size, interpolation=int(how))
     sector = cv2.resize(np.ascontiguousarray(sector, dtype=np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    return replace(cleaned, gray=_perhaps_jpeg(gray, generator), sector=sector)
+    return replace(cleaned, gray=perhaps_jpeg(gray, generator), sector=sector)
 
 
-def _perhaps_jpeg(gray: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def perhaps_jpeg(gray: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Some archives store JPEG: that alone must not look like a corruption."""
     quality = int(generator.integers(*JPEG_QUALITIES))
     if generator.random() >= JPEG_SHARE:
@@ -82,7 +82,7 @@ def corrupted_images(
             if kind != ORIGINAL:
                 intensity = generator.uniform(*CORRUPTIONS[kind].training_range)
                 gray = corrupt(gray, kind, intensity, generator, frame.sector)
-            frame = replace(frame, gray=_perhaps_jpeg(gray, generator))
+            frame = replace(frame, gray=perhaps_jpeg(gray, generator))
             images.append(finish(frame, preprocessing, chain="detector", size=size))
         return images
 

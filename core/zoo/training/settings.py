@@ -50,6 +50,10 @@ class TrainingSettings:
         A preset of :mod:`core.augmentation`.
     copies : int
         For the task ``corruption``: how often every frame is varied and corrupted anew, once in each class each time.
+    severities : bool
+        For the task ``corruption``: one detector of all kinds, each with its severity, instead of the thesis's classes.
+    phantoms : int
+        With ``severities``: so many phantoms of every plane are learned from beside the table.
     per_class : int, optional
         Most training images of each class, drawn by the seed; for the task ``corruption`` most frames.
     precision : str
@@ -75,6 +79,8 @@ class TrainingSettings:
     validation_share: float = 0.15
     augmentation: str = "default"
     copies: int = 1
+    severities: bool = False
+    phantoms: int = 0
     per_class: int | None = None
     precision: str = "auto"
     size: int | None = None
@@ -110,7 +116,16 @@ def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
 
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "default": {},
+    "default": {
+        "corruption": {
+            "severities": True,
+            "phantoms": 100,
+            "copies": 16,
+            "epochs": 40,
+            "batch_size": 128,
+            "augmentation": "none",
+        },
+    },
     "thesis": {
         "": {
             "optimiser": "sgd",

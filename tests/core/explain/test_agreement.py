@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import rankdata, spearmanr
 
 from core.errors import ParameterError
-from core.explain.agreement import rank_correlation, top_overlap
+from core.explain.agreement import rank_correlation, rank_correlations, top_overlap, top_overlaps
 
 SIDE = 6
 maps = arrays(np.float32, (SIDE, SIDE), elements=st.integers(-9, 9).map(float))
@@ -106,6 +106,19 @@ def test_a_region_is_the_map_cut_out(first, second, share, rows):
     region[:rows] = True
     assert rank_correlation(first, second, region) == rank_correlation(first[:rows], second[:rows])
     assert top_overlap(first, second, share, region) == top_overlap(first[:rows], second[:rows], share)
+
+
+@settings(max_examples=20)
+@given(arrays(np.float32, (4, SIDE, SIDE), elements=st.integers(-9, 9).map(float)), shares, st.integers(1, SIDE))
+def test_every_two_of_several_maps_agree_as_they_do_alone(several, share, rows):
+    region = np.zeros((SIDE, SIDE), bool)
+    region[:rows] = True
+    for all_pairs, one_pair in (
+        (rank_correlations(several, region), lambda a, b: rank_correlation(a, b, region)),
+        (top_overlaps(several, share, region), lambda a, b: top_overlap(a, b, share, region)),
+    ):
+        expected = np.array([[one_pair(first, second) for second in several] for first in several], dtype=float)
+        assert all_pairs == pytest.approx(expected, abs=1e-9, nan_ok=True)
 
 
 def test_unrelated_maps_agree_as_chance_does():
