@@ -25,6 +25,7 @@ from core.explain.rendering import imgify, overlay
 from core.images import encode_png
 from core.preprocessing import Cleaned, finish
 from core.similarity import Reference
+from core.zoo.detection import Verdict, judge
 from core.zoo.prediction import Classifier, Prediction, to_unit
 
 Result = TypeVar("Result")
@@ -70,7 +71,7 @@ class Move:
     drift, overlap : float or None
         Rank correlation of the map with the clean image's, and overlap of their highest tenth; None without a model or
         where a map is constant.
-    verdict : Prediction or None
+    verdict : Verdict or None
         The detector's; None without a detector.
     pictures : dict of str to bytes
         PNG files: ``before``, ``after``, ``difference``, ``ssim`` and, with a model, ``cam_before`` and ``cam_after``.
@@ -86,7 +87,7 @@ class Move:
     look: Look | None
     drift: float | None
     overlap: float | None
-    verdict: Prediction | None
+    verdict: Verdict | None
     pictures: dict[str, bytes]
     digests: dict[str, str]
     seconds: dict[str, float] = field(repr=False)
@@ -107,7 +108,7 @@ class LiveSubject:
     ----------
     look : Look or None
         The model's, of the clean frame, with the map of the class it predicts there.
-    verdict : Prediction or None
+    verdict : Verdict or None
         The detector's, of the clean frame.
     """
 
@@ -177,10 +178,11 @@ class LiveSubject:
         logits, pooled, maps = quick_method(self.model.card).look(self.model, images, np.array([self._target]))
         return Look(prepared, self.model.read(logits, pooled), maps[0])
 
-    def _judged(self, gray: np.ndarray) -> Prediction | None:
+    def _judged(self, gray: np.ndarray) -> Verdict | None:
         if self.detector is None:
             return None
-        return self.detector.predict_prepared(self._finished(gray, self.detector)[None])
+        prediction = self.detector.predict_prepared(self._finished(gray, self.detector)[None])
+        return judge(self.detector, prediction)[0]
 
     def _finished(self, gray: np.ndarray, model: Classifier) -> np.ndarray:
         card = model.card

@@ -98,13 +98,12 @@ def _drift(move: Move) -> dict[str, Any]:
 def _verdict(subject: LiveSubject, move: Move) -> dict[str, Any]:
     if move.verdict is None:
         return _line("Detector:", NO_DETECTOR)
-    clean, now = subject.verdict, move.verdict
-    return _line(
-        "Detector:",
-        f"{now.labels[0]}, {100 * now.confidence[0]:.1f} % (of the clean image {clean.labels[0]}, "
-        f"{100 * clean.confidence[0]:.1f} %).",
-        alarm=now.labels[0] != clean.labels[0],
-    )
+    now, clean = move.verdict, subject.verdict
+    if now.is_corrupted:
+        found = "; ".join(f"{finding.text}, {100 * finding.probability:.0f} %" for finding in now.findings)
+    else:
+        found = f"{now.label}: {now.reason.rstrip('.')}"
+    return _line("Detector:", f"{found} (of the clean image: {clean.label}).", alarm=now.is_corrupted)
 
 
 def _line(title: str, text: str, alarm: bool = False) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import io
 import json
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from core import cache
 from core.corruption import CORRUPTIONS, corrupt
 from core.corruption.severity import severities
 from core.library import open_sample, sample_ids
-from core.preprocessing import PreprocessingSettings, clean
+from core.preprocessing import PreprocessingSettings, clean, finish
 
 SAMPLE = next(iter(sample_ids()))
 
@@ -38,8 +39,7 @@ def says(app):
 
 def finish_background(app):
     """Wait for what the page computes in the background, and draw it."""
-    jobs = app.session_state["background_jobs"] if "background_jobs" in app.session_state else {}
-    jobs = {**jobs, **cache._shared_jobs()}
+    jobs = {**app.session_state.filtered_state.get("background_jobs", {}), **cache._shared_jobs()}
     deadline = time.monotonic() + 120
     while not all(job.done for job in jobs.values()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -78,12 +78,7 @@ def test_shown_similarity_is_scikit_images(open_page):
 def test_shown_probabilities_are_the_models(open_page, loaded_model):
     source = clean(open_sample(SAMPLE).frame.pixels, loaded_model.settings)
     noisy = corrupt(source.gray, "noise", 0.2, seed=0)
-    # Corrupted after cleaning: its own cleaning must not find anything more to do.
     app = open_page("corruption", image=SAMPLE, intensity_noise="0.2")
-    from dataclasses import replace
-
-    from core.preprocessing import finish
-
     prepared = finish(replace(source, gray=noisy), loaded_model.settings, size=loaded_model.card.size)
     expected = loaded_model.predict_prepared(prepared[None])
     bars = board(app)["bars"]
