@@ -1,8 +1,8 @@
 """Time of one move of the live page on the server, and its ratio to the floor: ``python -m benchmarks.live_page``.
 
 A move is :meth:`core.live.LiveSubject.move`: everything the page then shows, PNG files included. The floor is what
-cannot be left out, one after the other and nothing else: the corruption, SSIM in both definitions, two bare forward passes
-(plane model and detector; the plane model twice where no detector is installed), the weighted sum of the class
+cannot be left out, one after the other and nothing else: the corruption, SSIM in both definitions, two bare forward
+passes (plane model and detector; the plane model twice where there is no detector), the weighted sum of the class
 activation map, and the PNG encoding of the pictures. Move and floor alternate, so that a busy machine slows both alike.
 
 Frames are phantoms of the sizes of scanners; folders of real frames are added with ``--real``.

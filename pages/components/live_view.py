@@ -8,7 +8,6 @@ from core.corruption import get as get_corruption
 from core.corruption.severity import LEVELS, severity_of
 from core.live import LiveSubject, Move
 from core.sweep import ImageSweep
-from core.zoo.detection import Verdict
 
 GAUGES = {
     "wang": ("SSIM (Wang)", "Gaussian window of 11 x 11 pixels, sigma 1.5, as Wang et al. 2004 defined it."),
@@ -99,17 +98,12 @@ def _drift(move: Move) -> dict[str, Any]:
 def _verdict(subject: LiveSubject, move: Move) -> dict[str, Any]:
     if move.verdict is None:
         return _line("Detector:", NO_DETECTOR)
-    clean, now = subject.verdict, move.verdict
-    return _line(
-        "Detector:",
-        f"{_titled(now)}. {now.reason} Of the clean image: {_titled(clean)}.",
-        alarm=now.label != clean.label,
-    )
-
-
-def _titled(verdict: Verdict) -> str:
-    """``original``, ``unknown`` or the titles of what was found."""
-    return " + ".join(get_corruption(one.kind).title.lower() for one in verdict.findings) or verdict.label
+    now, clean = move.verdict, subject.verdict
+    if now.is_corrupted:
+        found = "; ".join(f"{finding.text}, {100 * finding.probability:.0f} %" for finding in now.findings)
+    else:
+        found = f"{now.label}: {now.reason.rstrip('.')}"
+    return _line("Detector:", f"{found} (of the clean image: {clean.label}).", alarm=now.is_corrupted)
 
 
 def _line(title: str, text: str, alarm: bool = False) -> dict[str, Any]:

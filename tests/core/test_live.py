@@ -15,7 +15,6 @@ from core.errors import ParameterError
 from core.explain import get_method
 from core.live import DIFFERENCE_SHOWN, MAP_SIDE, PICTURE_SIDE, LiveSubject
 from core.preprocessing import clean, finish
-from core.zoo.detection import judge
 from core.zoo.prediction import Classifier
 
 
@@ -28,8 +27,13 @@ def cleaned(classifier):
 
 @pytest.fixture(scope="module")
 def detector(classifier):
-    """The tiny network taken for a detector of three classes."""
-    card = replace(classifier.card, task="corruption", classes=["original", "blur", "noise"])
+    """The tiny network, its three classes taken for a detector's."""
+    card = replace(
+        classifier.card,
+        task="corruption",
+        classes=["original", "blur", "noise"],
+        input={**classifier.card.input, "chain": "detector"},
+    )
     return Classifier(card, classifier.network, classifier.typicality)
 
 
@@ -48,8 +52,8 @@ def decoded(picture: bytes) -> np.ndarray:
     return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
-def prepared(cleaned, gray, classifier) -> np.ndarray:
-    return finish(replace(cleaned, gray=gray), classifier.settings, size=classifier.card.size)
+def prepared(cleaned, gray, model, chain="plane") -> np.ndarray:
+    return finish(replace(cleaned, gray=gray), model.settings, chain=chain, size=model.card.size)
 
 
 def test_the_image_is_the_corruption_of_the_clean_frame(cleaned, move):
@@ -66,14 +70,23 @@ def test_similarity_is_scikit_images(cleaned, move, definition):
         np.testing.assert_allclose(move.ssim_map, values, atol=1e-6)
 
 
-def test_the_answer_is_the_models_own_of_the_frame_it_would_be_given(cleaned, move, classifier, detector):
+def test_the_answer_is_the_models_own_of_the_frame_it_would_be_given(cleaned, move, classifier):
     expected = classifier.predict_prepared(prepared(cleaned, move.image, classifier)[None])
     answer = move.look.prediction
     np.testing.assert_allclose(answer.probabilities, expected.probabilities, atol=1e-6)
     np.testing.assert_allclose(answer.typicality, expected.typicality, rtol=1e-4)
     assert answer.unlike_training.tolist() == expected.unlike_training.tolist()
-    assert move.verdict == judge(detector, detector.predict_prepared(prepared(cleaned, move.image, detector)[None]))[0]
-    assert move.verdict.probability == pytest.approx(expected.probabilities[0, 0], abs=1e-6)
+
+
+def test_the_detector_judges_its_own_view_of_the_frame(cleaned, move, detector):
+    seen = prepared(cleaned, move.image, detector, chain="detector")
+    assert not np.array_equal(seen, move.look.image)
+    (row,) = detector.probabilities(seen[None])
+    if row.max() < 0.5:
+        assert move.verdict.label == "unknown"
+    else:
+        assert move.verdict.label == detector.classes[row.argmax()]
+    assert move.verdict.probability == pytest.approx(row[0], abs=1e-6)
 
 
 def test_both_maps_are_of_the_class_of_the_clean_frame(cleaned, subject, move, classifier):
