@@ -23,9 +23,12 @@ import streamlit as st
 
 from core.corruption import corrupt
 from core.corruption.chain import Chain
+from core.datasets import CLASSES
 from core.errors import Cancelled
 from core.explain import Method
 from core.explain.base import Progress, no_progress
+from core.explain.detector_gallery import PER_PLANE, GalleryRow
+from core.explain.detector_gallery import detector_gallery as gallery_of
 from core.explain.drift_study import DriftStudy, study_folders
 from core.explain.drift_study import read_study as read_drift_study
 from core.library import NamedImage, curve_sample, open_image
@@ -427,6 +430,25 @@ def _recordings() -> Store:
 
 def _recording_key(sha256: str, subject: LiveSubject, kind: str, seed: int, earlier: Chain) -> tuple[Hashable, ...]:
     return (_subject_key(sha256, subject.model, subject.detector), kind, seed, earlier)
+
+
+def detector_gallery(model: Classifier, method: Method, progress: Progress = no_progress) -> list[GalleryRow]:
+    """What a detector looks at, over the fixed sample of phantoms; the same for everybody."""
+
+    def compute() -> list[GalleryRow]:
+        sources = curve_sample(CLASSES["plane"], per_plane=PER_PLANE)
+        return gallery_of(model, sources, method, progress=progress)
+
+    return shared_store().get(_gallery_key(model.card, method), compute)
+
+
+def has_detector_gallery(card: Card, method: Method) -> bool:
+    """True if :func:`detector_gallery` would answer at once."""
+    return _gallery_key(card, method) in shared_store()
+
+
+def _gallery_key(card: Card, method: Method) -> tuple[Hashable, ...]:
+    return ("detector gallery", card.weights["sha256"], method.name)
 
 
 def image_sweep(
