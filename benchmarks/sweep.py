@@ -8,6 +8,9 @@ a  corruption and SSIM here (six readings of SSIM) against the annex's loop, wri
 b  a whole sweep, from files to stored answers, against the bare forward passes of as many images in the best batch size
    of those probed (float32; bfloat16 only where the processor multiplies in it);
 c  the whole sweep against the annex's whole loop, with one ``model.predict`` a step.
+
+Times are of the clock, and of the processor (all threads) in brackets: on a machine that others use, the first say how
+busy it was and only the second can be compared.
 """
 
 from __future__ import annotations
@@ -16,8 +19,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass
 
 import cv2
 import numpy as np
@@ -31,7 +33,7 @@ from core.datasets import load, read_pixels
 from core.parallel import ahead_in_threads
 from core.preprocessing import Cleaned, PreprocessingSettings, clean
 from core.similarity import AllReadings
-from core.sweep.engine import sweep, working_frame
+from core.sweep.engine import Swept, sweep, working_frame
 from core.sweep.grid import make_grid
 from core.sweep.study import frames_of
 from core.zoo import load_model
@@ -44,10 +46,31 @@ BATCHES = (8, 16, 32, 64)
 FORWARD_IMAGES = 128
 
 
-def seconds(function: Callable[[], object]) -> float:
-    start = time.perf_counter()
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of the clock and of the processor."""
+
+    clock: float
+    processor: float
+
+    def __mul__(self, factor: float) -> Spent:
+        return Spent(self.clock * factor, self.processor * factor)
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.clock + other.clock, self.processor + other.processor)
+
+    def over(self, other: Spent) -> str:
+        """How many times the other's."""
+        return f"{self.clock / other.clock:.2f} ({self.processor / other.processor:.2f})"
+
+    def __str__(self) -> str:
+        return f"{self.clock:.1f} s ({self.processor:.1f} s)"
+
+
+def seconds(function: Callable[[], object]) -> Spent:
+    clock, processor = time.perf_counter(), time.process_time()
     function()
-    return time.perf_counter() - start
+    return Spent(time.perf_counter() - clock, time.process_time() - processor)
 
 
 def annex_step(image: np.ndarray, kind: str, intensity: float) -> np.ndarray:
@@ -86,8 +109,8 @@ def our_loop(sources: list[Cleaned]) -> None:
         pass
 
 
-def best_forward(model: Classifier) -> tuple[int, float]:
-    """The best of the batch sizes probed and its seconds an image, bare compiled passes without softmax."""
+def best_forward(model: Classifier) -> tuple[int, Spent]:
+    """The best of the batch sizes probed and what an image costs in it: bare compiled passes without softmax."""
     network = model.network
     tf = network._tf
     found = {}
@@ -102,13 +125,13 @@ def best_forward(model: Classifier) -> tuple[int, float]:
             for _ in range(rounds):
                 forward(images)[0].numpy()
 
-        found[batch] = min(seconds(passes) for _ in range(3)) / (rounds * batch)
-    batch = min(found, key=found.get)
+        found[batch] = min((seconds(passes) for _ in range(3)), key=lambda spent: spent.clock) * (1 / rounds / batch)
+    batch = min(found, key=lambda size: found[size].clock)
     return batch, found[batch]
 
 
-def predict_step(model: Classifier, count: int) -> float:
-    """Seconds of one ``model.predict`` of as many images, as the annex calls it at every step."""
+def predict_step(model: Classifier, count: int) -> Spent:
+    """One ``model.predict`` of as many images, as the annex calls it at every step."""
     size = model.card.size
     images = np.random.default_rng(0).random((count, size, size, 3), np.float32)
     model.network.model.predict(images[:32], verbose=0)
@@ -130,33 +153,32 @@ def main() -> None:
 
     ours = seconds(lambda: our_loop(sources))
     sample = [source.gray / 255 for source in sources[: options.annex_images]]
-    annex = seconds(lambda: annex_loop(sample)) / len(sample) * len(sources)
-    again = seconds(lambda: our_loop(sources))
+    annex = seconds(lambda: annex_loop(sample)) * (1 / len(sample))
     print(
-        f"a  corruption and SSIM of {len(sources)} images: annex {annex:.0f} s (from {len(sample)} images), "
-        f"ours {ours:.1f} and {again:.1f} s: {annex / max(ours, again):.1f} times as fast"
+        f"a  corruption and SSIM of {len(sources)} images: annex {annex * len(sources)} (from {len(sample)} images), "
+        f"ours {ours}: ratio {(annex * len(sources)).over(ours)}"
     )
     precision = "bfloat16 not probed here" if computes_bfloat16() else "no bfloat16 on this processor"
     for named in options.model:
         name, _, count = named.partition("=")
-        model = load_model(Path(name).name)
+        model = load_model(name)
         images = min(int(count or options.images), len(table))
         frames = frames_of(table, model.card, seed=0).head(images)
-        batch, before = best_forward(model)
-        swept = sweep([model], frames, GRID, side=REFERENCE_SIDE)
-        after = best_forward(model)[1]
         cells = images * STEPS
-        floor = cells * (before + after) / 2
-        whole = swept.seconds.whole
+        batch, before = best_forward(model)
+        done: list[Swept] = []
+        whole = seconds(lambda: done.append(sweep([model], frames, GRID, side=REFERENCE_SIDE)))  # noqa: B023
+        after = best_forward(model)[1]
+        floor = (before + after) * (cells / 2)
         print(
-            f"b  {name}, {images} images, {cells} cells: whole {whole:.1f} s, bare passes {floor:.1f} s "
-            f"(batch {batch}, float32, {precision}; {1e3 * before:.1f} ms an image before, {1e3 * after:.1f} after): "
-            f"ratio {whole / floor:.2f}"
+            f"b  {name}, {images} images, {cells} cells: whole {whole}, bare passes {floor} (batch {batch}, float32, "
+            f"{precision}; {1e3 * before.clock:.1f} ms an image before, {1e3 * after.clock:.1f} after): "
+            f"ratio {whole.over(floor)}"
         )
-        spent = ", ".join(f"{key} {value:.1f}" for key, value in asdict(swept.seconds).items())
-        print(f"   seconds, of all threads together but predict and store: {spent}")
-        loop = annex / len(sources) * images + STEPS * predict_step(model, images)
-        print(f"c  {name}: the annex's whole loop {loop:.0f} s, ours {whole:.1f} s: {loop / whole:.1f} times as fast")
+        spent = ", ".join(f"{key} {value:.1f}" for key, value in asdict(done[0].seconds).items())
+        print(f"   seconds of the clock, of two threads but for predict and store: {spent}")
+        loop = annex * images + predict_step(model, images) * STEPS
+        print(f"c  {name}: the annex's whole loop {loop}, ours {whole}: ratio {loop.over(whole)}")
 
 
 if __name__ == "__main__":
