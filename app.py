@@ -54,6 +54,12 @@ page = st.navigation(
             help="Where did the network look? Several methods side by side on one image.",
         ),
         st.Page(
+            "pages/explanation_drift.py",
+            title="Explanation drift",
+            icon=":material/timeline:",
+            help="Does a map change its mind before the network does, as an image gets worse?",
+        ),
+        st.Page(
             "pages/confusion_matrix.py",
             title="Confusion matrix",
             icon=":material/grid_on:",

@@ -13,7 +13,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,8 +123,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _add(commands, "corrupt", _corrupt, "write a corrupted copy of an image and say how similar it still is")
     command.add_argument("image", type=Path)
-    command.add_argument("--kind", required=True, help="scale_up, blur or noise")
-    command.add_argument("--intensity", type=float, required=True, help="in the kind's unit, at 174 pixels of side")
+    command.add_argument("--kind", help="such as scale_up, blur or noise; a wrong name is answered with all")
+    command.add_argument("--intensity", type=float, help="in the kind's unit, at 174 pixels of side")
+    command.add_argument("--chain", metavar="KIND:INTENSITY,...", help="several, one after the other")
     command.add_argument("--seed", type=_natural, default=0)
     command.add_argument("--clean", action="store_true", help="clean the frame (crop, annotations) first")
     command.add_argument("--out", type=Path, required=True, metavar="OUT.png")
@@ -133,6 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     command = _add(commands, "evaluate", _evaluate, "accuracy of a model on a data set, with intervals")
     _model_option(command)
     _labelled_data_options(command)
+    command.add_argument(
+        "--protocol", help="of a detector's test: basic (the default), full, limits, foreign, clean or severities"
+    )
     command.add_argument("--record", metavar="NAME", help="write the figures into the model's card under this name")
     _json_option(command)
 
@@ -146,6 +150,28 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     _json_option(command)
 
+    command = _add(
+        commands, "drift", _drift, "whether explanations break before the prediction does, as frames are corrupted"
+    )
+    _model_option(command)
+    _data_option(command)
+    command.add_argument("--name", default="", help="what the data are called; their layout by default")
+    command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="drift.csv.gz and drift.json")
+    command.add_argument(
+        "--kind", action="append", metavar="KIND", help="a corruption; may be repeated; the thesis's three otherwise"
+    )
+    command.add_argument(
+        "--method", action="append", metavar="NAME", help="of explanation; may be repeated; all that fit otherwise"
+    )
+    command.add_argument("--limit", type=_positive, metavar="N", help="most images, spread over the classes")
+    command.add_argument(
+        "--costly-limit", type=_positive, metavar="N", help="most images for methods of many passes (6)"
+    )
+    command.add_argument("--steps", type=_positive, metavar="M", help="levels of each corruption (12)")
+    command.add_argument("--seed", type=_natural, default=0)
+    _json_option(command)
+
     command = _add(commands, "train", _train, "train a model and write its folder with a card")
     _training_options(command)
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -153,6 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--head-epochs", type=_natural, help="of the head on frozen features, before that")
     command.add_argument("--fine-tune", metavar="LAYER", help="all, head, or the layer after which layers are trained")
     command.add_argument("--variations", type=_positive, help="augmented copies kept of each image's frozen features")
+    command.add_argument("--copies", type=_positive, help="corrupted anew so often, for the task corruption")
     command.add_argument("--batch-size", type=_positive)
     command.add_argument("--augmentation", metavar="PRESET", help="thesis, default, scanner, report, wide or none")
     command.add_argument("--optimiser", metavar="NAME", help="adam or sgd")
@@ -266,12 +293,23 @@ def _predict(options: argparse.Namespace) -> int:
             chosen = slice(start, start + PREDICTION_CHUNK)
             images = np.stack(prepared[chosen])
             prediction = model.predict_prepared(images)
-            added = [{}] * len(images)
+            added = _verdicts(model, prediction) if card.task == "corruption" else [{}] * len(images)
             if sureness:
-                prediction, added = sureness.ask(model, images, paths[chosen], prediction)
+                prediction, spread = sureness.ask(model, images, paths[chosen], prediction)
+                added = [one | more for one, more in zip(added, spread, strict=True)]
             for index, path in enumerate(paths[chosen]):
                 _print_prediction(options, card.name, path, prediction, index, added[index])
     return EXIT_UNUSABLE if bad else EXIT_OK
+
+
+def _verdicts(model: Classifier, prediction: Prediction) -> list[dict[str, Any]]:
+    """What ``--json`` adds of each image a detector of corruption has judged."""
+    from core.zoo.detection import judge
+
+    return [
+        {"verdict": one.label, "reason": one.reason, "findings": [asdict(finding) for finding in one.findings]}
+        for one in judge(model, prediction)
+    ]
 
 
 @dataclass
@@ -346,21 +384,32 @@ def _print_prediction(
         )
         return
     shares = "  ".join(
-        f"{name} {value:.3f}" + (f" ± {added['spread'][name]:.3f}" if added else "")
+        f"{name} {value:.3f}" + (f" ± {added['spread'][name]:.3f}" if "spread" in added else "")
         for name, value in probabilities.items()
     )
     notes = ["unlike the training data"] * unlike + ["send to an expert"] * added.get("expert", False)
+    if "verdict" in added:
+        label = f"{added['verdict']} ({added['reason']})"
     print(f"{path}: {label}  {shares}" + (f"  ({', '.join(notes)})" if notes else ""))
 
 
 def _corrupt(options: argparse.Namespace) -> int:
-    from core.corruption import corrupt
     from core.corruption import get as get_corruption
+    from core.corruption.chain import Chain, Step
+    from core.corruption.severity import severity_of
     from core.preprocessing import PreprocessingSettings, clean, find_sector
     from core.similarity import ssim
 
-    corruption = get_corruption(options.kind)
-    corruption.check(options.intensity)
+    if bool(options.chain) == bool(options.kind):
+        raise ParameterError("Give one corruption by --kind and --intensity, or several by --chain.")
+    if options.chain:
+        chain = Chain.parse(options.chain)
+        if options.intensity is not None or not chain.steps:
+            raise ParameterError("--chain names its own intensities, as in --chain blur:4,noise:0.1.")
+    elif options.intensity is None:
+        raise ParameterError(f"--kind {options.kind} needs an --intensity.")
+    else:
+        chain = Chain((Step(options.kind, options.intensity),))
     if options.out.suffix.lower() != ".png":
         raise ParameterError(f"The output {options.out.name!r} must end in .png; it is written without loss.")
     frame = read_image(options.image)
@@ -370,14 +419,21 @@ def _corrupt(options: argparse.Namespace) -> int:
     else:
         gray = frame.gray()
         sector = find_sector(frame.pixels).mask
-    corrupted = corrupt(gray, options.kind, options.intensity, seed=options.seed)
+    corrupted = chain.apply(gray, seed=options.seed, sector=sector)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_bytes(encode_png(corrupted))
+    described = [
+        {
+            "kind": step.kind,
+            "intensity": step.intensity,
+            "unit": get_corruption(step.kind).unit,
+            "parameter": get_corruption(step.kind).parameter,
+            "severity": severity_of(step.kind, step.intensity),
+        }
+        for step in chain.steps
+    ]
     row = {
-        "kind": options.kind,
-        "intensity": options.intensity,
-        "unit": corruption.unit,
-        "parameter": corruption.parameter,
+        **(described[0] if len(described) == 1 else {"chain": described}),
         "seed": options.seed,
         "ssim": ssim(gray, corrupted),
         "ssim_sector": ssim(gray, corrupted, region=sector),
@@ -390,8 +446,11 @@ def _corrupt(options: argparse.Namespace) -> int:
         _print_json(row)
     else:
         print(
-            f"{options.out}: {corruption.title}, {corruption.parameter} {options.intensity:g} {corruption.unit}; "
-            f"SSIM {row['ssim']:.4f}, in the sector {row['ssim_sector']:.4f}"
+            f"{options.out}: "
+            + ", then ".join(
+                f"{get_corruption(s.kind).title}, {get_corruption(s.kind).amount(s.intensity)}" for s in chain.steps
+            )
+            + f"; SSIM {row['ssim']:.4f}, in the sector {row['ssim_sector']:.4f}"
         )
     return EXIT_OK
 
@@ -400,8 +459,17 @@ def _evaluate(options: argparse.Namespace) -> int:
     card = _card(options.model)
     from core.zoo.assessment import assess, record
 
-    table = _labelled_table(options, card.classes)
-    result = assess(_load(options.model), table, progress=_Progress("evaluating"))
+    is_detector = card.task == "corruption"
+    if options.protocol and not is_detector:
+        raise ParameterError("--protocol is for detectors of corruption; leave it out for this model.")
+    table = _labelled_table(options, None if is_detector else card.classes)
+    if is_detector:
+        from core.zoo.detector_tests import assess_detector
+
+        protocol = options.protocol or "basic"
+        result = assess_detector(_load(options.model), table, protocol, progress=_Progress("evaluating"))
+    else:
+        result = assess(_load(options.model), table, progress=_Progress("evaluating"))
     for problem in result.problems:
         _complain(problem)
     if options.record:
@@ -431,10 +499,20 @@ def _labelled_table(options: argparse.Namespace, classes: Sequence[str] | None) 
     if options.label:
         table = table.labelled(dict(map(_file_label, options.label)))
         table = table if classes is None else table.of_classes(classes)
-    if options.split:
-        table = table.where(split=options.split)
-        if not len(table):
-            raise ParameterError(f"The data have no side {options.split!r}; leave --split out or choose train or test.")
+    return _side(table, options.split)
+
+
+def _side(table: Any, split: str | None) -> Any:
+    """The rows of one side of the data's own split; all where none is asked for."""
+    if not split:
+        return table
+    table = table.where(split=split)
+    if not len(table):
+        raise ParameterError(f"The data have no side {split!r}; leave --split out or choose train or test.")
+    return table
+    table = table.where(split=split)
+    if not len(table):
+        raise ParameterError(f"The data have no side {split!r}; leave --split out or choose train or test.")
     return table
 
 
@@ -458,6 +536,8 @@ def _print_assessment(result: Any) -> None:
         for name in result.classes:
             print(f"{title}, share called {name}: {part.share_called(name)}")
     print(f"share flagged as unlike the training data: {result.unlike_training}")
+    for name, share in result.detection.items():
+        print(f"{name}: {share}")
 
 
 def _sweep_options(command: argparse.ArgumentParser) -> None:
@@ -586,12 +666,49 @@ def _explain(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _drift(options: argparse.Namespace) -> int:
+    from core.corruption import CORRUPTIONS
+    from core.datasets import load
+    from core.explain.drift import DriftSettings, check_methods, methods_for, run_study
+    from core.explain.drift_study import MEASURES
+
+    card = _card(options.model)
+    thesis = [name for name, kind in CORRUPTIONS.items() if kind.published_limit is not None]
+    given = {name: getattr(options, name) for name in ("steps", "limit", "costly_limit", "seed")}
+    settings = DriftSettings(
+        tuple(dict.fromkeys(options.kind or thesis)),
+        tuple(dict.fromkeys(options.method or methods_for(card))),
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    check_methods(card, settings.methods)
+    # A detector's classes are no labels: its sample may show anything.
+    classes = None if card.task == "corruption" else card.classes
+    table = load(options.data, head_label="BPD" if "BPD" in card.classes else "brain", classes=classes)
+    table = _side(table, options.split)
+    command = "python -m core " + shlex.join(argument for argument in options.arguments if argument != "--json")
+    study = run_study(
+        _load(options.model), table, settings, name=options.name, command=command, progress=_Progress("drift")
+    )
+    for problem in study.about["problems"]:
+        _complain(problem)
+    study.write(options.out)
+    for measure in MEASURES:
+        if options.json:
+            for row in json.loads(study.order(measure).to_json(orient="records")):
+                _print_json({"measure": measure, "simulated": study.about["simulated"]} | row)
+        else:
+            print(study.conclusion(measure))
+    if not options.json:
+        print(f"wrote {options.out}")
+    return EXIT_OK
+
+
 def _train(options: argparse.Namespace) -> int:
     from core.zoo.training import train
 
     changes = (
         "epochs", "head_epochs", "fine_tune", "variations", "batch_size", "augmentation", "optimiser", "schedule",
-        "learning_rate", "momentum", "dropout", "patience", "precision",
+        "learning_rate", "momentum", "dropout", "patience", "precision", "copies",
     )  # fmt: skip
     settings = _training_settings(options, **{name: getattr(options, name) for name in changes})
     command = "python -m core " + shlex.join(options.arguments)

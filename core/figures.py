@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.evaluation import AccuracyKept, ReliabilityBin, Share
-from core.sweep import ImageSweep, SampleSweep
+from core.sweep import ImageSweep
 
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
@@ -91,40 +91,6 @@ def image_sweep_figure(
         legend={"orientation": "h", "y": -0.3, "x": 0},
         xaxis={"title": axis},
         yaxis={"range": [-0.02, 1.05], "title": "probability, SSIM"},
-    )
-    return figure
-
-
-def sample_sweep_figure(sweep: SampleSweep, axis: str, current: float | None = None, *, height: int = 300) -> go.Figure:
-    """Accuracy with its interval and SSIM with its spread against intensity, over a sample."""
-    figure = go.Figure()
-    low = [share.low for share in sweep.accuracy]
-    high = [share.high for share in sweep.accuracy]
-    _add_band(figure, sweep.intensities, low, high, BLUE)
-    figure.add_scatter(
-        x=sweep.intensities,
-        y=[share.value for share in sweep.accuracy],
-        mode="lines+markers",
-        name="accuracy (95 % interval)",
-        line={"color": BLUE},
-        hovertemplate="accuracy %{y:.2f} at %{x:.3g}<extra></extra>",
-    )
-    _add_band(figure, sweep.intensities, sweep.ssim_low, sweep.ssim_high, ORANGE)
-    figure.add_scatter(
-        x=sweep.intensities,
-        y=sweep.ssim_mean,
-        mode="lines+markers",
-        name="SSIM (5th to 95th percentile)",
-        line={"color": ORANGE},
-        hovertemplate="SSIM %{y:.2f} at %{x:.3g}<extra></extra>",
-    )
-    _mark_current(figure, current)
-    figure.update_layout(
-        height=height,
-        margin=MARGIN,
-        legend={"orientation": "h", "y": -0.3, "x": 0},
-        xaxis={"title": axis},
-        yaxis={"range": [-0.02, 1.05], "title": "accuracy, SSIM"},
     )
     return figure
 
@@ -367,6 +333,106 @@ def history_figure(history: pd.DataFrame, measure: str, *, height: int = 280) ->
     return figure
 
 
+def drift_figure(
+    curves: pd.DataFrame, flips: pd.DataFrame, measure: str, titles: Mapping[str, str], axis: str, *, x: str
+) -> go.Figure:
+    """Agreement of maps with the clean map above, share of flipped predictions below, as one corruption grows.
+
+    Parameters
+    ----------
+    curves, flips : pandas.DataFrame
+        Rows of one kind, of :meth:`core.explain.drift_study.DriftStudy.curves` and ``flips``.
+    measure, axis : str
+        What the maps are compared by, and what the horizontal axis is called.
+    titles : mapping
+        Method -> what people call it; each gets its line with its band and, dashed, its baseline.
+    x : {"intensity", "ssim"}
+        Column of the horizontal axis; SSIM falls from left to right, so that the corruption grows.
+    """
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.06)
+    for (method, title), colour in zip(titles.items(), CLASS_COLOURS, strict=False):
+        rows = curves[curves["method"] == method]
+        _add_band(figure, rows[x], rows["low"], rows["high"], colour)
+        figure.add_scatter(
+            x=rows[x],
+            y=rows["mean"],
+            mode="lines+markers",
+            name=f"{title} (n = {rows['n'].max()})",
+            legendgroup=method,
+            line={"color": colour},
+            marker={"size": 5},
+            customdata=rows[["low", "high", "n", "intensity", "ssim"]],
+            hovertemplate=f"{title}: %{{y:.3f}} (%{{customdata[0]:.3f}} to %{{customdata[1]:.3f}}), "
+            "n = %{customdata[2]}, intensity %{customdata[3]:.3g}, SSIM %{customdata[4]:.3f}<extra></extra>",
+        )
+        figure.add_scatter(
+            x=rows[x],
+            y=rows["baseline"],
+            mode="lines",
+            legendgroup=method,
+            showlegend=False,
+            line={"color": colour, "dash": "dot"},
+            hovertemplate=f"{title}, another image's map: %{{y:.3f}}<extra></extra>",
+        )
+    _add_band(figure, flips[x], flips["low"], flips["high"], NEUTRAL, row=2, col=1)
+    figure.add_scatter(
+        x=flips[x],
+        y=flips["flipped"],
+        mode="lines+markers",
+        name="predictions flipped",
+        line={"color": NEUTRAL},
+        marker={"size": 5},
+        customdata=flips[["low", "high", "n"]],
+        hovertemplate="flipped: %{y:.1%} (%{customdata[0]:.1%} to %{customdata[1]:.1%}), n = %{customdata[2]}"
+        "<extra></extra>",
+        row=2,
+        col=1,
+    )
+    figure.update_layout(
+        height=480,
+        margin={**MARGIN, "t": 24},
+        legend={"orientation": "h", "y": -0.2, "x": 0},
+        xaxis2={"title": axis},
+        yaxis={"title": measure},
+        yaxis2={"title": "flipped", "range": [-0.03, 1.03], "tickformat": ".0%"},
+    )
+    if x == "ssim":
+        figure.update_xaxes(autorange="reversed")
+    return figure
+
+
+def order_figure(order: pd.DataFrame, labels: Sequence[str], outcomes: Mapping[str, str]) -> go.Figure:
+    """What happened first, one bar of counts a row of ``order`` (:meth:`core.explain.drift_study.DriftStudy.order`).
+
+    Parameters
+    ----------
+    labels : sequence of str
+        One a row, top first.
+    outcomes : mapping
+        Column of counts -> what people call it.
+    """
+    figure = go.Figure()
+    for (outcome, title), colour in zip(outcomes.items(), (ORANGE, SKY, BLUE, NEUTRAL), strict=True):
+        figure.add_bar(
+            y=list(labels),
+            x=order[outcome] / order["n"],
+            orientation="h",
+            name=title,
+            marker_color=colour,
+            customdata=order[[outcome, "n"]],
+            hovertemplate=f"%{{y}}, {title}: %{{customdata[0]}} of %{{customdata[1]}}<extra></extra>",
+        )
+    figure.update_layout(
+        height=110 + 34 * len(order),
+        margin={**MARGIN, "t": 8},
+        barmode="stack",
+        legend={"orientation": "h", "y": -0.25, "x": 0, "traceorder": "normal"},
+        xaxis={"range": [0, 1], "tickformat": ".0%", "title": "share of images"},
+        yaxis={"autorange": "reversed"},
+    )
+    return figure
+
+
 def share_text(share: Share) -> str:
     """``91.7 % (89.2 to 93.6)`` for tables."""
     if not share.n:
@@ -391,9 +457,12 @@ def _mark_current(figure: go.Figure, current: float | None) -> None:
         )
 
 
-def _add_band(figure: go.Figure, x: Sequence[float], low: Sequence[float], high: Sequence[float], colour: str) -> None:
+def _add_band(
+    figure: go.Figure, x: Sequence[float], low: Sequence[float], high: Sequence[float], colour: str, **place: int
+) -> None:
+    """``place``: ``row`` and ``col`` of a figure that has several panels."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    figure.add_scatter(x=x, y=high, mode="lines", line={"width": 0}, showlegend=False, hoverinfo="skip")
+    figure.add_scatter(x=x, y=high, mode="lines", line={"width": 0}, showlegend=False, hoverinfo="skip", **place)
     figure.add_scatter(
         x=x,
         y=low,
@@ -403,4 +472,5 @@ def _add_band(figure: go.Figure, x: Sequence[float], low: Sequence[float], high:
         fillcolor=f"rgba({red},{green},{blue},0.18)",
         showlegend=False,
         hoverinfo="skip",
+        **place,
     )

@@ -397,3 +397,37 @@ SHAPES: tuple[PublishedShape, ...] = (
 def published_shapes(*, is_detection: bool) -> list[PublishedShape]:
     """The thesis's figures of detectors, or of a classifier of planes."""
     return [shape for shape in SHAPES if shape.is_detection == is_detection]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a seed says of a figure, in its words.
+
+    ``place`` is the part of an image where relevance gathers if the same holds here, a name of
+    :data:`core.explain.detector_gallery.PLACES`.
+    """
+
+    words: str
+    source: str
+    place: str
+
+
+DETECTOR_FINDINGS: dict[str, Finding] = {
+    "original": Finding(
+        "The CNN seems to focus on the white structured shapes including the fetus.", "002 A.1.1, figure 35", "bright"
+    ),
+    "scale_up": Finding(
+        "The model seems to focus not only on the fetus but also on the edges of the images where the black shapes "
+        "appear drastically cut due to the corruption.",
+        "002 A.1.2, figure 36",
+        "border",
+    ),
+    "blur": Finding("The model seems to especially focus on edges.", "002 A.1.3, figure 37", "edges"),
+    "noise": Finding(
+        "The models seem to focus on affected pixels where the contrast between the intensity of the original image "
+        "and the noise are greater.",
+        "002 A.1.4, figure 38",
+        "contrast",
+    ),
+}
+"""What the annex saw in the saliency maps of a detector, class by class; it measured nothing."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core.corruption import CORRUPTIONS
 from core.evaluation import (
     AccuracyKept,
     ReliabilityBin,
@@ -21,6 +22,8 @@ from core.evaluation import (
     expected_calibration_error,
     reliability,
 )
+from core.explain import get_method
+from core.explain.drift_study import OUTCOMES
 from core.figures import share_text
 from core.published import PublishedModel, PublishedTable
 from core.zoo.assessment import Assessment
@@ -251,3 +254,21 @@ def _share_of(metric: Metric) -> Share:
 
 def _is_validation(metric: Metric) -> bool:
     return metric.name == "accuracy" and metric.simulated and "validation" in metric.data
+
+
+def order_table(order: pd.DataFrame) -> pd.DataFrame:
+    """:meth:`core.explain.drift_study.DriftStudy.order` for people: titles for names, the share with its interval."""
+    kinds = [CORRUPTIONS[kind].title if kind in CORRUPTIONS else "all together" for kind in order["kind"]]
+    shares = [Share(row.share, row.low, row.high, row.either) for row in order.itertuples()]
+    return pd.DataFrame(
+        {
+            "distortion": kinds,
+            "method": [get_method(name).title for name in order["method"]],
+            "n": order["n"].to_numpy(),
+            **{title: order[outcome].to_numpy() for outcome, title in OUTCOMES.items()},
+            "without a baseline": order["unanswered"].to_numpy(),
+            "explanation first, of those in which either happens": shares,
+            "median SSIM where it breaks": order["ssim_broken"].to_numpy(),
+            "median SSIM where it flips": order["ssim_flipped"].to_numpy(),
+        }
+    )

@@ -131,6 +131,11 @@ class Reference:
         values = self._map(image)
         return self._mean_inside(values), _mean_of(values, self._checked_region(region))
 
+    def measure(self, image: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, float, float]:
+        """The map around every pixel with the SSIM of the whole frame and of a region, all from one computation."""
+        values = self._map(image)
+        return values.copy(), self._mean_inside(values), float(values[self._checked_region(region)].mean())
+
     def _mean_inside(self, values: np.ndarray) -> float:
         """Over the windows that lie wholly inside the frame, as scikit-image does."""
         margin = self.definition.side // 2

@@ -9,16 +9,34 @@ from core import cache
 from core.explain import METHODS, get_method
 from core.explain.rendering import COLOUR_MAPS, overlay
 from core.images import encode_png
+from core.preprocessing import PreprocessingSettings
+from core.zoo import Card
+from pages.components.detector_gallery import show_gallery
+from pages.components.distortion import pick_distortion
 from pages.components.header import note_on_classes, pick_image_and_model
+from pages.components.image_picker import Picked
 from pages.components.jobs import progress_bar
 from pages.components.link import linked, linked_choice, number_in, one_of, some_of
-from pages.components.model_picker import model_when_ready
+from pages.components.model_picker import CLASSIFICATION, DETECTION, model_when_ready
 from pages.components.pictures import picture, to_display
-from pages.components.state import COLOUR_MAP, OPACITY, TARGET
+from pages.components.state import COLOUR_MAP, DISTORTED, OPACITY, TARGET
 from pages.components.state import METHODS as METHODS_KEY
 
 PREDICTED = "predicted"
 COLUMNS = 3
+
+
+def distort(picked: Picked, card: Card) -> tuple[cache.Distortion | None, np.ndarray]:
+    """The distortion chosen, if any, and what the network sees (S, S) uint8."""
+    pixels = picked.frame.pixels
+    wanted = linked(
+        st.toggle, "Distort the image first", key=DISTORTED, default=False, parse={"True": True, "False": False}.get
+    )
+    if not wanted:
+        return None, cache.prepared(picked.frame.sha256, pixels, card)
+    source = cache.cleaned(picked.frame.sha256, pixels, PreprocessingSettings.from_dict(card.preprocessing))
+    distortion = pick_distortion(source.gray.shape)
+    return distortion, cache.distorted(picked.frame.sha256, source, card, distortion).network_image
 
 
 def ask_for(name: str) -> None:
@@ -31,7 +49,7 @@ def cancel(name: str) -> None:
 
 st.title("Interpretability")
 st.markdown("Choose a class and compare where different methods say the network found its evidence.")
-picked, card = pick_image_and_model()
+picked, card = pick_image_and_model((*CLASSIFICATION, DETECTION))
 note_on_classes(picked, card)
 
 if picked:
@@ -74,14 +92,14 @@ if picked:
         )
     colour_map = colour_map if colour_map in COLOUR_MAPS else next(iter(COLOUR_MAPS))
     sha256 = picked.frame.sha256
-    prepared = cache.prepared(sha256, picked.frame.pixels, card)
+    distortion, prepared = distort(picked, card)
     model = model_when_ready(card)
     if not model:
         picture(to_display(prepared), alt="The preprocessed input", caption="What the network sees")
     elif not chosen:
         st.info("Choose at least one method above.", icon=":material/visibility:")
     else:
-        prediction = cache.prediction(model, sha256, prepared)
+        prediction = cache.prediction(model, sha256, prepared, distortion)
         label = prediction.labels[0] if target_name not in model.classes else target_name
         target = model.classes.index(label)
         st.markdown(
@@ -93,12 +111,12 @@ if picked:
         with grid.cell():
             st.markdown("**Input**")
             picture(to_display(prepared), alt="The preprocessed input")
-            st.caption("What the network sees, after preprocessing.")
+            st.caption("What the network sees, after " + ("distortion and " if distortion else "") + "preprocessing.")
         for name in (name for name in ordered if name in chosen):
             method = get_method(name)
             with grid.cell():
                 st.markdown(f"**{method.title}**", help=f"{method.explanation} {method.trust} Source: {method.paper}.")
-                ready = cache.has_explanation(card, sha256, method, target)
+                ready = cache.has_explanation(card, sha256, method, target, distortion)
                 if method.costly and not ready and name not in st.session_state.get("asked", set()):
                     st.caption(f"{method.explanation} It takes many passes through the network.")
                     st.button(
@@ -106,10 +124,12 @@ if picked:
                     )
                     continue
                 if ready or not method.costly:
-                    explained = cache.explanation(model, sha256, prepared, method, target)
+                    explained = cache.explanation(model, sha256, prepared, method, target, distortion)
                 else:
                     with progress_bar(method.title, lambda name=name: cancel(name)) as show:
-                        explained = cache.explanation(model, sha256, prepared, method, target, progress=show)
+                        explained = cache.explanation(
+                            model, sha256, prepared, method, target, distortion, progress=show
+                        )
                 drawn = overlay(
                     to_display(prepared),
                     explained.values,
@@ -140,3 +160,5 @@ if picked:
             for name in ordered:
                 method = get_method(name)
                 st.markdown(f"**{method.title}**: {method.explanation} {method.trust} *{method.paper}*")
+        if card.task == DETECTION:
+            show_gallery(model, ordered, colour_map, opacity)

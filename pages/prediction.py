@@ -6,16 +6,19 @@ import streamlit as st
 
 from core import cache
 from core.figures import probability_bars
+from core.zoo.detection import judge
 from pages.components.header import note_on_classes, pick_image_and_model
 from pages.components.image_picker import uploads
-from pages.components.model_picker import model_when_ready
+from pages.components.model_picker import CLASSIFICATION, DETECTION, model_when_ready
 from pages.components.pictures import picture, to_display
 from pages.components.state import open_image
 from pages.components.uncertainty import ask_about_all, how_sure
 
+ANSWERS = {"plane": "Plane", "anatomy": "Anatomy", DETECTION: "Distortion"}
+
 st.title("Prediction")
-st.markdown("Pick or upload an image and read which plane the network takes it for, and how sure it is.")
-picked, card = pick_image_and_model()
+st.markdown("Pick or upload an image and read what the network takes it for, and how sure it is.")
+picked, card = pick_image_and_model((*CLASSIFICATION, DETECTION))
 model = rule = None
 
 if picked:
@@ -35,7 +38,7 @@ if picked:
         if model:
             prediction = cache.prediction(model, sha256, prepared)
             with st.container(horizontal=True):
-                st.metric("Plane", prediction.labels[0], border=True)
+                st.metric(ANSWERS[card.task], prediction.labels[0], border=True)
                 st.metric("Probability", f"{100 * prediction.confidence[0]:.1f} %", border=True)
                 st.metric(
                     "Entropy",
@@ -47,7 +50,7 @@ if picked:
                 probability_bars(model.classes, prediction.probabilities[0]),
                 key="bars",
                 config={"displayModeBar": False},
-                alt="Probability of each plane",
+                alt="Probability of each class",
             )
             if prediction.unlike_training[0]:
                 origin = "simulated images" if card.training.get("simulated") else "images"
@@ -59,6 +62,8 @@ if picked:
             if picked.plane in model.classes:
                 right_or_wrong = "right" if picked.plane == prediction.labels[0] else "wrong"
                 st.caption(f"This image was simulated as {picked.plane}: the answer is {right_or_wrong}.")
+            if card.task == DETECTION:
+                st.caption(judge(model, prediction)[0].reason)
             note_on_classes(picked, card)
     if model:
         st.subheader("How sure is it?")
@@ -79,7 +84,7 @@ elif rule:
         rows.append(
             {
                 "image": frame.source,
-                "plane": answer.labels[0],
+                ANSWERS[card.task].lower(): answer.labels[0],
                 **{f"p({name})": value for name, value in zip(answer.classes, answer.mean[0], strict=True)},
                 "entropy (bit)": float(answer.predictive_entropy[0]),
                 "unlike training": unlike,

@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 
 # The thesis's three stay first, then those of ultrasound.
-from core.corruption import thesis  # noqa: F401
+from core.corruption import thesis, ultrasound  # noqa: F401
 from core.corruption.base import (
     CORRUPTIONS,
     REFERENCE_SIDE,

@@ -148,6 +148,29 @@ class Corruption(ABC):
         return result
 
     @classmethod
+    def warp_back(cls, values: np.ndarray, intensity: float) -> tuple[np.ndarray, np.ndarray]:
+        """A map of the corrupted frame laid back over the frame as it was, and where that says anything.
+
+        Parameters
+        ----------
+        values : numpy.ndarray
+            (H, W) float, such as a relevance map of the corrupted frame, in any size that spans the whole frame.
+        intensity : float
+            What the frame was corrupted with.
+
+        Returns
+        -------
+        (H, W) of the same type and (H, W) bool. Most corruptions move nothing: the map as it is, valid everywhere.
+
+        Raises
+        ------
+        ParameterError
+            For an intensity that is not allowed.
+        """
+        cls.check(intensity)
+        return values, np.ones(values.shape, bool)
+
+    @classmethod
     def check(cls, intensity: float) -> float:
         """The intensity as a float, or ParameterError if it is not allowed."""
         try:

@@ -44,6 +44,17 @@ class ScaleUp(Corruption):
         return f"{height:.1f} of {shape[0]} rows and {width:.1f} of {shape[1]} columns lost"
 
     @classmethod
+    def warp_back(cls, values: np.ndarray, intensity: float) -> tuple[np.ndarray, np.ndarray]:
+        """The map made as small as the crop again and laid over it; valid are the pixels whose middle lies in it."""
+        share = cls.check(intensity) / 100
+        if not share:
+            return values, np.ones(values.shape, bool)
+        (rows, has_row), (columns, has_column) = (_places_in_enlarged(side, share) for side in values.shape)
+        across, down = np.meshgrid(columns, rows)
+        back = cv2.remap(values, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return back, has_row[:, None] & has_column[None, :]
+
+    @classmethod
     def _corrupt(cls, image: np.ndarray, intensity: float, generator: np.random.Generator) -> np.ndarray:
         height, width = image.shape
         top, left = height * intensity / 200, width * intensity / 200
@@ -66,6 +77,16 @@ def _positions(side: int, margin: float) -> np.ndarray:
     first = min(margin, (side - 1) / 2)
     places = (np.arange(side) + 0.5) * ((side - 2 * margin) / side) - 0.5 + margin
     return np.clip(places, first, side - 1 - first).astype(np.float32)
+
+
+def _places_in_enlarged(side: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where a frame's pixels come to lie along a side, (side,) float32, and which lie in the crop, (side,) bool.
+
+    The inverse of :func:`_positions` for a crop that loses ``share`` of the side.
+    """
+    middles = (np.arange(side) + 0.5) / side
+    enlarged = (middles - share / 2) / (1 - share)
+    return (enlarged * side - 0.5).astype(np.float32), (enlarged >= 0) & (enlarged <= 1)
 
 
 class Blur(Corruption):

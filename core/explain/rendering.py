@@ -90,6 +90,11 @@ def overlay(
     return cv2.addWeighted(colours, opacity, cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), 1 - opacity, 0)
 
 
+def beside(image: np.ndarray, values: np.ndarray, **options: object) -> np.ndarray:
+    """An image (H, W) uint8 and, to its right, the same under its map, as :func:`overlay`: RGB (H, 2 W, 3)."""
+    return np.hstack([cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), overlay(image, values, **options)])
+
+
 def _diverging_table() -> np.ndarray:
     low, middle, high = (np.array(colour, np.float64) for colour in DIVERGING_ENDS)
     share = np.linspace(0, 1, 128)[:, None]

@@ -20,6 +20,7 @@ POOLED_LAYER = "pooled"
 HIDDEN_LAYER = "hidden"
 DROPOUT_LAYER = "dropout"
 LOGITS_LAYER = "logits"
+DESCRIPTION_LAYER = "description"
 DROPOUT = 0.3
 IMAGENET_MEAN = (103.939, 116.779, 123.68)
 BATCH_NORMALISATION_MOMENTUM = 0.9
@@ -40,6 +41,10 @@ class Backbone(ABC):
     last_started_layer : str or None
         The last layer that the project's local weight file covers; None where it covers all. Fine-tuning from such a
         file leaves the layers up to here as they are.
+    texture_layers : tuple of str
+        Layers of several depths whose statistics tell textures apart, for :func:`build_detector`.
+    layout_layer : str or None
+        The layer that still knows where in the frame something is, for the same.
     """
 
     name: ClassVar[str]
@@ -47,6 +52,8 @@ class Backbone(ABC):
     input_range: ClassVar[tuple[float, float]]
     feature_layer: ClassVar[str]
     last_started_layer: ClassVar[str | None] = None
+    texture_layers: ClassVar[tuple[str, ...]] = ()
+    layout_layer: ClassVar[str | None] = None
 
     @abstractmethod
     def build(self, size: int, weights: str | Path | None, **options: Any) -> keras.Model:
@@ -122,6 +129,41 @@ def build_classifier(
     return keras.Model(base.input, value, name=f"{backbone}_classifier")
 
 
+def build_detector(
+    backbone: str, n_kinds: int, *, size: int | None = None, weights: str | Path | None = None,
+    dense: int = 256, dropout: float = DROPOUT,
+) -> keras.Model:  # fmt: skip
+    """A network that says of every kind of corruption whether it is there and how severe it is.
+
+    What noise, blur and speckle do to an image shows in how much the features of every depth vary over it, not in
+    which objects there are; what shadow and lost contact do shows in where they lie. So a hidden layer sees mean and
+    deviation of the backbone's texture layers, its last features' mean, and its layout layer on a grid of 7 x 7 or so.
+
+    Outputs (1 + 2 K) logits: *original*, then the presence of each kind, then its severity (0 to 1 through a sigmoid).
+    """
+    tensorflow()
+    import keras
+
+    chosen = get_backbone(backbone)
+    if not chosen.texture_layers:
+        able = ", ".join(name for name, one in BACKBONES.items() if one.texture_layers)
+        raise ParameterError(f"The backbone {backbone} names no texture layers; detectors of severity use {able}.")
+    base = chosen.build(size or chosen.default_size, weights)
+    parts = [keras.layers.GlobalAveragePooling2D(name=POOLED_LAYER)(base.output)]
+    for name in chosen.texture_layers:
+        values = base.get_layer(name).output
+        parts += [keras.ops.mean(values, axis=(1, 2)), keras.ops.std(values, axis=(1, 2))]
+    layout = keras.layers.AveragePooling2D(2, name="layout")(base.get_layer(chosen.layout_layer).output)
+    parts.append(keras.layers.Flatten(name="places")(layout))
+    value = keras.layers.Concatenate(name=DESCRIPTION_LAYER)(parts)
+    value = keras.layers.BatchNormalization(momentum=BATCH_NORMALISATION_MOMENTUM, name="normalised")(value)
+    value = keras.layers.Dropout(dropout, name=DROPOUT_LAYER)(value)
+    value = keras.layers.Dense(dense, activation="relu", name=HIDDEN_LAYER)(value)
+    value = keras.layers.Dropout(dropout, name=f"{DROPOUT_LAYER}_hidden")(value)
+    value = keras.layers.Dense(1 + 2 * n_kinds, name=LOGITS_LAYER, dtype="float32")(value)
+    return keras.Model(base.input, value, name=f"{backbone}_detector")
+
+
 class KerasApplication(Backbone):
     """A network of Keras Applications, built flat.
 
@@ -169,6 +211,8 @@ class MobileNetV2(KerasApplication):
     default_size = 224
     input_range = (-1.0, 1.0)
     feature_layer = "out_relu"
+    texture_layers = ("Conv1_relu", "block_2_add", "block_5_add", "block_9_add", "block_12_add", "block_15_add")
+    layout_layer = "block_12_add"
 
 
 @register

@@ -19,7 +19,8 @@ from core.datasets import Table, read_pixels
 from core.errors import DatasetError, ImageError, ModelError
 from core.evaluation import ClassMeasures, Share, class_measures, confusion_matrix, mean_recall, share_by_patient
 from core.zoo.cards import Card, Metric
-from core.zoo.prediction import Classifier
+from core.zoo.detection import ORIGINAL, UNKNOWN
+from core.zoo.prediction import Classifier, Prediction
 from core.zoo.registry import MODELS_FOLDER
 
 EVALUATION_NAME = "evaluation.csv"
@@ -80,6 +81,19 @@ class Assessment:
         return share_by_patient(self.rows["predicted"] == name, self.rows["patient"])
 
     @property
+    def detection(self) -> dict[str, Share]:
+        """What a detector's verdicts on clean frames are; other models have none."""
+        if "verdict" not in self.rows:
+            return {}
+        rows = self.rows[self.rows["label"] == ORIGINAL]
+        unknown = rows["verdict"] == UNKNOWN
+        alarms = ~unknown & (rows["verdict"] != ORIGINAL)
+        return {
+            "false alarms on clean frames": share_by_patient(alarms, rows["patient"]),
+            "clean frames called unknown": share_by_patient(unknown, rows["patient"]),
+        }
+
+    @property
     def parts(self) -> dict[str, Assessment]:
         """Parts of HC18 that get figures of their own; other data have none."""
         if "circumference_mm" not in self.rows:
@@ -108,6 +122,7 @@ class Assessment:
             "confusion_matrix": self.matrix.tolist() if labelled else None,
             "share_called": {name: _share(self.share_called(name)) for name in self.classes},
             "unlike_training": _share(self.unlike_training),
+            **{name.replace(" ", "_"): _share(share) for name, share in self.detection.items()},
         }
         if self.parts:
             result["parts"] = {
@@ -151,15 +166,16 @@ def assess(model: Classifier, table: Table, *, progress: Callable[[float], None]
             except ImageError as error:
                 problems.append(f"{Path(path).name}: {error}")
         if kept:
-            rows.append(_rows(model, np.stack(prepared), table.frame.loc[kept], labels.loc[kept]))
+            prediction = model.predict_prepared(np.stack(prepared))
+            rows.append(rows_of(prediction, table.frame.loc[kept], labels.loc[kept]))
         progress(min((start + READ_AHEAD) / len(table), 1.0))
     if not rows:
         raise DatasetError("None of the images could be read; the first reason: " + problems[0])
     return Assessment(pd.concat(rows, ignore_index=True), model.classes, table.layout, table.simulated, tuple(problems))
 
 
-def _rows(model: Classifier, images: np.ndarray, source: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
-    prediction = model.predict_prepared(images)
+def rows_of(prediction: Prediction, source: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """One row an image from what was predicted, the images' rows of a table and their true classes."""
     rows = pd.DataFrame(
         {
             "image": [Path(path).name for path in source["path"]],
@@ -168,7 +184,7 @@ def _rows(model: Classifier, images: np.ndarray, source: pd.DataFrame, labels: p
             "predicted": prediction.labels,
         }
     )
-    for index, name in enumerate(model.classes):
+    for index, name in enumerate(prediction.classes):
         rows[f"p_{name}"] = np.round(prediction.probabilities[:, index], 5)
     rows["typicality"] = np.round(prediction.typicality, 4)
     rows["unlike_training"] = prediction.unlike_training
@@ -280,7 +296,7 @@ def _figures(assessment: Assessment) -> list[tuple[str, Share]]:
             for name in assessment.classes
         ]
     figures.append(("share flagged as unlike the training data", assessment.unlike_training))
-    return figures
+    return figures + list(assessment.detection.items())
 
 
 def _metric(figure: str, share: Share, data: str, simulated: bool, command: str) -> Metric:

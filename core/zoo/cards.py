@@ -61,6 +61,9 @@ class Card:
         Data, seeds, counts, settings and starting weights.
     split : str
         How train, validation and test were kept apart.
+    detection : dict
+        Of a detector of severities: ``kinds`` in the order of the outputs, for each the probability from which it is
+        ``present``, and the ``original`` from which a frame passes as clean. Empty for everything else.
     metrics : list of Metric
         The first is the one `models` prints.
     weights : dict
@@ -87,6 +90,7 @@ class Card:
     default: bool = False
     architecture: dict[str, Any] = field(default_factory=dict)
     parameters: int = 0
+    detection: dict[str, Any] = field(default_factory=dict)
     metrics: list[Metric] = field(default_factory=list)
 
     @property

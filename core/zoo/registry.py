@@ -70,12 +70,16 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier:
             f"The weights of model {name!r} are not those its card describes (SHA-256 differs); "
             f"restore models/{name} from the repository or train again."
         )
-    from core.zoo.architectures import build_classifier, get_backbone
+    from core.zoo.architectures import build_classifier, build_detector, get_backbone
+    from core.zoo.detection import Detector
     from core.zoo.novelty import Typicality
     from core.zoo.prediction import Classifier
     from core.zoo.runtime import CompiledNetwork
 
-    model = build_classifier(card.backbone, len(card.classes), size=card.size, **card.architecture)
+    if card.detection:
+        model = build_detector(card.backbone, len(card.detection["kinds"]), size=card.size, **card.architecture)
+    else:
+        model = build_classifier(card.backbone, len(card.classes), size=card.size, **card.architecture)
     extra = load_weights(model, path)
     network = CompiledNetwork(
         model,
@@ -83,4 +87,5 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier:
         feature_layer=card.feature_layer,
         pooled_layer=card.pooled_layer,
     )
-    return Classifier(card, network, Typicality.from_arrays(extra))
+    loaded = Detector if card.detection else Classifier
+    return loaded(card, network, Typicality.from_arrays(extra))

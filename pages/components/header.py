@@ -6,22 +6,24 @@ import streamlit as st
 
 from core.zoo import Card
 from pages.components.image_picker import Picked, pick_image
-from pages.components.model_picker import pick_model
+from pages.components.model_picker import CLASSIFICATION, DETECTION, pick_model
 
 
-def pick_image_and_model() -> tuple[Picked | None, Card]:
-    """Both pickers in one frame, side by side where there is room."""
+def pick_image_and_model(tasks: tuple[str, ...] = CLASSIFICATION) -> tuple[Picked | None, Card]:
+    """Both pickers in one frame, side by side where there is room; the models are those of some tasks."""
     with st.container(border=True):
         left, right = st.columns(2)
         with left:
             picked = pick_image()
         with right:
-            card = pick_model()
+            card = pick_model(tasks)
     return picked, card
 
 
 def note_on_classes(picked: Picked | None, card: Card) -> None:
     """Say so where the image is known to show none of what the model tells apart."""
+    if card.task == DETECTION:
+        return
     if picked and picked.plane is not None and picked.plane not in card.classes:
         st.caption(
             f":material/info: This image was simulated as {picked.plane}, none of this model's classes "

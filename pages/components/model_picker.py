@@ -13,6 +13,7 @@ from pages.components.state import MODEL
 from pages.components.timer import call_every
 
 CLASSIFICATION = ("plane", "anatomy")
+DETECTION = "corruption"
 POLL_SECONDS = 1.0
 
 

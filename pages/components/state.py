@@ -15,7 +15,7 @@ MODEL = "model"
 KIND = "kind"
 SEED = "seed"
 REGION = "region"
-VIEW = "view"
+EARLIER = "earlier"
 METHODS = "methods"
 TARGET = "target"
 OPACITY = "opacity"
@@ -30,12 +30,18 @@ AUGMENTATION = "augmentation"
 VARIATION_SEED = "variation_seed"
 UNCERTAINTY = "uncertainty"
 EXPERT_BELOW = "expert_below"
+DISTORTED = "distorted"
+GALLERY_METHOD = "gallery_method"
+STUDY = "study"
+MEASURE = "measure"
+AXIS = "axis"
+FALL = "fall"
 SWEEP = "sweep"
 SWEEP_MODELS = "sweep_models"
 SWEEP_KINDS = "sweep_kinds"
 SWEEP_SSIM = "sweep_ssim"
 
-KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store")
+KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store", "subject_store", "move_store")
 
 
 def intensity_key(kind: str) -> str:

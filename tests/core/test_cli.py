@@ -122,6 +122,13 @@ def test_predict_asks_an_ensemble_where_there_is_one(models, image, capsys):
         ["explain", "IMAGE", "--method", "tarot", "--out", "OUT"],
         ["explain", "IMAGE", "--method", "cam", "--target", "femur", "--out", "OUT"],
         ["evaluate", "--data", "OUT/nowhere"],
+        ["drift", "--data", "OUT/nowhere", "--out", "OUT/study"],
+        ["drift", "--data", "OUT", "--out", "OUT/study", "--kind", "melt"],
+        ["drift", "--data", "OUT", "--out", "OUT/study", "--method", "tarot"],
+        ["drift", "--data", "OUT", "--out", "OUT/study", "--steps", "2"],
+        ["drift", "--data", "OUT", "--out", "OUT/study", "--limit", "1"],
+        ["drift", "--data", "phantom:BPD:3", "--split", "test", "--out", "OUT/study"],
+        ["drift", "--data", "OUT"],
         ["sweep", "--data", "OUT/nowhere", "--out", "OUT/s"],
         ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--kind", "melt"],
         ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--grid", "monthly"],
@@ -312,6 +319,35 @@ def test_explain_writes_map_and_overlay(models, shape_folder, tmp_path, capsys):
     assert cv2.imread(str(out / "overlay.png")).shape[:2] == values.shape
 
 
+def test_drift_writes_rows_and_an_answer(models, shape_folder, tmp_path, capsys):
+    out = tmp_path / "study"
+    arguments = ("drift", "--data", shape_folder, "--out", out, "--limit", "6", "--steps", "4", "--kind", "noise")
+    assert run(*arguments, "--method", "cam", "--method", "cam", "--name", "drawn shapes", "--json") == 0
+    rows = lines(capsys.readouterr().out)
+    assert [(row["measure"], row["kind"]) for row in rows] == [
+        (measure, kind) for measure in ("rank_correlation", "top_overlap") for kind in ("noise", "all")
+    ]
+    assert {row["method"] for row in rows} == {"cam"}
+    for row in rows:
+        assert row["explanation"] + row["together"] + row["prediction"] == row["either"]
+        assert row["either"] + row["neither"] == row["n"] == 6 - row["unanswered"]
+        assert row["simulated"] is False
+    assert len(pd.read_csv(out / "drift.csv.gz")) == 6 * 4
+    about = json.loads((out / "drift.json").read_text())
+    assert about["data"] == "drawn shapes"
+    assert about["command"].startswith("python -m core drift --data")
+    assert "--json" not in about["command"]
+    assert run(*arguments, "--method", "cam") == 0
+    assert "6 real images" in capsys.readouterr().out
+
+
+def test_drift_takes_the_theses_kinds_and_all_methods_that_fit(models, shape_folder, tmp_path):
+    assert run("drift", "--data", shape_folder, "--out", tmp_path, "--limit", "2", "--steps", "3") == 0
+    rows = pd.read_csv(tmp_path / "drift.csv.gz")
+    assert list(rows["kind"].unique()) == ["scale_up", "blur", "noise"]
+    assert list(rows["method"].unique()) == ["saliency", "cam", "grad_cam", "occlusion"]
+
+
 def test_train_writes_a_model_that_evaluates(shape_folder, tmp_path, capsys):
     out = tmp_path / "mine"
     given = ["train", "--backbone", "cnn", "--data", shape_folder, "--out", out, "--weights", "none"]
@@ -341,7 +377,9 @@ def test_phantom_raw_writes_screen_clean_twin_and_mask(tmp_path):
 def test_help_names_every_command(capsys):
     assert run("--help") == 0
     text = capsys.readouterr().out
-    for command in ("models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "sweep", "explain", "train"):
+    for command in (
+        "models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "sweep", "explain", "drift", "train",
+    ):  # fmt: skip
         assert command in text
 
 
@@ -356,6 +394,7 @@ def test_a_full_disk_is_a_sentence(image, tmp_path, capsys, monkeypatch):
     [
         ["models", "--json"],
         ["predict", "nowhere.png", "--json"],
+        ["drift", "--data", "nowhere", "--out", "nowhere"],
         ["sweep", "--data", "x", "--out", "y"],
         ["frobnicate"],
     ],

@@ -115,62 +115,71 @@ def bad_uploads() -> dict[str, tuple[str, bytes]]:
 
 ANATOMIES = ["brain", "abdomen", "femur", "thorax"]
 ANATOMY_MODEL = "tiny_anatomy"
-ANATOMY_SIZE = 48
+TINY_SIZE = 48
 
 
 @pytest.fixture(scope="session")
-def models_with_anatomy(tmp_path_factory) -> Path:
-    """The models that ship and a tiny one of the four anatomies, with random weights and a hidden layer as 004's."""
+def write_tiny_model() -> Callable[..., None]:
+    """``write_tiny_model(folder, task, classes, chain)``: a model of random weights with a small network."""
     from core.preprocessing import PreprocessingSettings
     from core.zoo.architectures import POOLED_LAYER, build_classifier
     from core.zoo.cards import Card
     from core.zoo.novelty import Typicality
-    from core.zoo.registry import MODELS_FOLDER
     from core.zoo.runtime import CompiledNetwork, tensorflow
     from core.zoo.weights import save_weights, sha256_of
+
+    def write(folder: Path, task: str, classes: list[str], chain: str, **architecture: object) -> None:
+        folder.mkdir()
+        tensorflow().keras.utils.set_random_seed(3)
+        architecture = {"filters": [8, 8]} | architecture
+        model = build_classifier("cnn", len(classes), size=TINY_SIZE, **architecture)
+        network = CompiledNetwork(model, input_range=(0.0, 1.0), feature_layer="features", pooled_layer=POOLED_LAYER)
+        images = np.random.default_rng(0).random((40, TINY_SIZE, TINY_SIZE)).astype(np.float32)
+        typicality = Typicality.fit(network.forward(images)[1], np.arange(40) % len(classes))
+        save_weights(model, folder / "weights.npz", **typicality.to_arrays())
+        Card(
+            name=folder.name,
+            title=f"tiny ({', '.join(classes)})",
+            task=task,
+            backbone="cnn",
+            classes=classes,
+            input={"size": TINY_SIZE, "range": [0, 1], "chain": chain},
+            preprocessing=PreprocessingSettings().to_dict(),
+            feature_layer="features",
+            pooled_layer=POOLED_LAYER,
+            temperature=1.0,
+            novelty_threshold=-1e9,
+            training={
+                "simulated": True,
+                "start": "random values",
+                "images": {"train": dict.fromkeys(classes, 10)},
+            },
+            split="",
+            weights={
+                "file": "weights.npz",
+                "sha256": sha256_of(folder / "weights.npz"),
+                "bytes": (folder / "weights.npz").stat().st_size,
+                "dtype": "float16",
+            },
+            licences=[],
+            limitations=[],
+            command="python -m core train",
+            architecture=architecture,
+        ).write(folder)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def models_with_anatomy(tmp_path_factory, write_tiny_model) -> Path:
+    """The models that ship and a tiny one of the four anatomies, with random weights and a hidden layer as 004's."""
+    from core.zoo.registry import MODELS_FOLDER
 
     models = tmp_path_factory.mktemp("models")
     for path in MODELS_FOLDER.iterdir():
         if path.is_dir():
             (models / path.name).symlink_to(path)
-    folder = models / ANATOMY_MODEL
-    folder.mkdir()
-    tensorflow().keras.utils.set_random_seed(3)
-    architecture = {"dense": 16, "filters": [8, 8]}
-    model = build_classifier("cnn", 4, size=ANATOMY_SIZE, **architecture)
-    network = CompiledNetwork(model, input_range=(0.0, 1.0), feature_layer="features", pooled_layer=POOLED_LAYER)
-    images = np.random.default_rng(0).random((40, ANATOMY_SIZE, ANATOMY_SIZE)).astype(np.float32)
-    typicality = Typicality.fit(network.forward(images)[1], np.arange(40) % 4)
-    save_weights(model, folder / "weights.npz", **typicality.to_arrays())
-    Card(
-        name=ANATOMY_MODEL,
-        title="tiny (brain, abdomen, femur, thorax)",
-        task="anatomy",
-        backbone="cnn",
-        classes=ANATOMIES,
-        input={"size": ANATOMY_SIZE, "range": [0, 1], "chain": "plane"},
-        preprocessing=PreprocessingSettings().to_dict(),
-        feature_layer="features",
-        pooled_layer=POOLED_LAYER,
-        temperature=1.0,
-        novelty_threshold=-1e9,
-        training={
-            "simulated": True,
-            "start": "random values",
-            "images": {"train": dict.fromkeys(ANATOMIES, 10)},
-        },
-        split="",
-        weights={
-            "file": "weights.npz",
-            "sha256": sha256_of(folder / "weights.npz"),
-            "bytes": (folder / "weights.npz").stat().st_size,
-            "dtype": "float16",
-        },
-        licences=[],
-        limitations=[],
-        command="python -m core train",
-        architecture=architecture,
-    ).write(folder)
+    write_tiny_model(models / ANATOMY_MODEL, "anatomy", ANATOMIES, "plane", dense=16)
     return models
 
 
@@ -178,6 +187,7 @@ def models_with_anatomy(tmp_path_factory) -> Path:
 def use_models(monkeypatch) -> Callable[[Path], None]:
     """``use_models(folder)``: the app finds its models there, and reads them anew."""
     from core import cache
+    from core.explain import drift_study
     from core.sweep import study
     from core.zoo import assessment, history, registry
 
@@ -190,6 +200,8 @@ def use_models(monkeypatch) -> Callable[[Path], None]:
             cache.history,
             cache.studies,
             cache.study,
+            cache.drift_folders,
+            cache.drift_study,
         ):
             cached.clear()
 
@@ -201,6 +213,7 @@ def use_models(monkeypatch) -> Callable[[Path], None]:
             assessment.read_evaluation,
             history.read_history,
             study.stored_studies,
+            drift_study.study_folders,
         ):
             monkeypatch.setattr(function, "__defaults__", (folder,))
         forget()

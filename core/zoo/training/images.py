@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from core.augmentation import PRESETS as AUGMENTATIONS
-from core.corruption import CORRUPTIONS, corrupt
 from core.datasets import Table, read_pixels, refuse_test_examinations, split_by_patient
 from core.errors import DatasetError
 from core.parallel import in_threads
-from core.preprocessing import PreprocessingSettings, clean, finish, prepare
+from core.preprocessing import PreprocessingSettings, prepare
 from core.zoo.prediction import to_unit
+from core.zoo.training.corrupted import corrupted_images, thesis_classes
 from core.zoo.training.settings import TrainingSettings
 
 CHAINS = {"plane": "plane", "anatomy": "plane", "corruption": "detector", "head_circumference": "plane"}
-ORIGINAL = "original"
 
 
 @dataclass(frozen=True)
@@ -69,45 +68,22 @@ def _limited(rows: pd.DataFrame, settings: TrainingSettings) -> pd.DataFrame:
 def classes_of(table: Table, settings: TrainingSettings) -> list[str]:
     """The classes in the order of the network's outputs."""
     if settings.task == "corruption":
-        return [ORIGINAL, *(name for name, kind in CORRUPTIONS.items() if kind.training_range)]
+        return thesis_classes()
     return table.labels
 
 
 def prepared(
     table: Table, classes: list[str], preprocessing: PreprocessingSettings, settings: TrainingSettings, size: int
 ) -> ImageSet:
-    """Read and prepare every row as prediction will; for the task ``corruption`` one image of each kind."""
+    """Read and prepare every row as prediction will; for the task ``corruption`` see :mod:`.corrupted`."""
     if settings.task == "corruption":
-        return _corrupted(table, classes, preprocessing, size, settings.seed)
+        return ImageSet(*corrupted_images(table, preprocessing, settings, size))
 
     def one(path: Path) -> np.ndarray:
         return prepare(read_pixels(path), preprocessing, chain=CHAINS[settings.task], size=size)
 
     targets = np.array([classes.index(label) for label in table.frame["label"]], dtype=np.int64)
     return ImageSet(np.stack(list(in_threads(one, table.paths))), targets)
-
-
-def _corrupted(
-    table: Table, classes: list[str], preprocessing: PreprocessingSettings, size: int, seed: int
-) -> ImageSet:
-    """Each frame cleaned, once as it is and once in each kind of corruption, before one and the same resizing.
-
-    The corruption comes before the resizing to the network's input, for all classes alike: otherwise the resampler
-    gives a crop away (reference §5).
-    """
-
-    def one(item: tuple[int, Path]) -> list[np.ndarray]:
-        index, path = item
-        generator = np.random.default_rng([seed, index])
-        cleaned = clean(read_pixels(path), preprocessing)
-        frames = [cleaned.gray]
-        for kind in classes[1:]:
-            intensity = generator.uniform(*CORRUPTIONS[kind].training_range)
-            frames.append(corrupt(cleaned.gray, kind, intensity, generator))
-        return [finish(replace(cleaned, gray=frame), preprocessing, chain="detector", size=size) for frame in frames]
-
-    images = [image for group in in_threads(one, list(enumerate(table.paths))) for image in group]
-    return ImageSet(np.stack(images), np.tile(np.arange(len(classes)), len(table)))
 
 
 def scaled(images: np.ndarray, input_range: tuple[float, float]) -> np.ndarray:

@@ -18,9 +18,6 @@ import numpy as np
 
 from core.augmentation import PRESETS as AUGMENTATIONS
 from core.datasets import Table
-from core.datasets.fetal_planes import FetalPlanes
-from core.datasets.hc18 import HC18
-from core.datasets.held_out import REAL
 from core.errors import DatasetError
 from core.evaluation import accuracy, confusion_matrix
 from core.preprocessing import PreprocessingSettings
@@ -29,9 +26,11 @@ from core.zoo.cards import Card, Metric
 from core.zoo.novelty import Typicality, threshold
 from core.zoo.prediction import fit_temperature, softmax, to_unit
 from core.zoo.runtime import CompiledNetwork, computes_bfloat16, tensorflow
-from core.zoo.training.frozen import FeatureCache
+from core.zoo.training.card_texts import data_licences, limitations, start_licence
+from core.zoo.training.frozen import FEATURES_NAME, FeatureCache
 from core.zoo.training.images import CHAINS, ImageSet, classes_of, prepared, scaled, with_validation
 from core.zoo.training.settings import TrainingSettings
+from core.zoo.training.severity import train_detector
 from core.zoo.training.stages import BEST_NAME, CHECKPOINT_NAME, Work, fine_tune, frozen_layer, train_head
 from core.zoo.training.start import IMAGES, scale_to_unit
 from core.zoo.weights import WEIGHTS_NAME, round_to_half, save_weights, sha256_of
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 Report = Callable[[str], None]
 TYPICALITY_IMAGES = 2000
 RECORD_NAME = "training.json"
-FEATURES_NAME = "features"
 
 
 def train(
@@ -85,6 +83,11 @@ def train(
     ModelError
         If the starting weights are not to be had.
     """
+    if settings.severities:
+        return train_detector(
+            table, settings, out, weights=weights, preprocessing=preprocessing, cache=cache, command=command,
+            default=default, report=report, progress=progress,
+        )  # fmt: skip
     table = with_validation(table, settings)
     classes = classes_of(table, settings)
     out.mkdir(parents=True, exist_ok=True)
@@ -237,7 +240,7 @@ def _finish(
             "bytes": (out / WEIGHTS_NAME).stat().st_size,
             "dtype": "float16, rebuilt in float32",
         },
-        licences=["Apache-2.0, as PlaneLab", *_start_licence(weights), *data_licences(table)],
+        licences=["Apache-2.0, as PlaneLab", *start_licence(weights), *data_licences(table)],
         limitations=limitations(table),
         command=command,
         metrics=[
@@ -268,39 +271,3 @@ def _rounding(exact: np.ndarray, rounded: np.ndarray, temperature: float) -> dic
     change = np.abs(softmax(exact / temperature) - softmax(rounded / temperature)).max()
     flips = int((exact.argmax(axis=1) != rounded.argmax(axis=1)).sum())
     return {"largest_change": float(change), "flips": flips, "n": len(exact)}
-
-
-def limitations(table: Table) -> list[str]:
-    """What a card says a model trained on a table must not be taken for."""
-    lines = ["No medical device. Research and teaching only."]
-    if table.simulated:
-        data = "simulated images alone"
-        if _borrows(table):
-            data = "simulated anatomies, many of them among surroundings or with gray statistics of real HC18 frames"
-        lines += [
-            f"Trained on {data}: figures on phantoms say little about real frames; read those apart.",
-            "It always answers with one of its classes; a plane it does not know is called one of those all the same, "
-            "so heed the warning on images unlike the training data.",
-        ]
-    return lines
-
-
-def data_licences(table: Table) -> list[str]:
-    """The sources that a card has to name for what a table holds."""
-    lines = []
-    if table.layout == HC18.name or _borrows(table):
-        lines.append("Training data: HC18, van den Heuvel et al., Zenodo 1327317, CC BY 4.0")
-    if table.layout == FetalPlanes.name:
-        lines.append("Training data: FETAL_PLANES_DB, Burgos-Artizzu et al., Zenodo 3904280, CC BY 4.0")
-    return lines
-
-
-def _borrows(table: Table) -> bool:
-    """Whether phantoms of the table were adapted to real frames."""
-    return REAL in table.frame and bool((table.frame[REAL].fillna("") != "").any())
-
-
-def _start_licence(weights: str | Path | None) -> list[str]:
-    if weights is None:
-        return []
-    return ["Starting weights: Keras Applications, Apache-2.0, trained on ImageNet (non-commercial research terms)"]

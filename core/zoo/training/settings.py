@@ -48,8 +48,14 @@ class TrainingSettings:
         Epochs without a better validation loss before training stops.
     augmentation : str
         A preset of :mod:`core.augmentation`.
+    copies : int
+        For the task ``corruption``: how often every frame is varied and corrupted anew, once in each class each time.
+    severities : bool
+        For the task ``corruption``: one detector of all kinds, each with its severity, instead of the thesis's classes.
+    phantoms : int
+        With ``severities``: so many phantoms of every plane are learned from beside the table.
     per_class : int, optional
-        Most training images of each class, drawn by the seed.
+        Most training images of each class, drawn by the seed; for the task ``corruption`` most frames.
     precision : str
         ``auto`` takes bfloat16 where the processor gains from it.
     size : int, optional
@@ -72,6 +78,9 @@ class TrainingSettings:
     dropout: float = 0.3
     validation_share: float = 0.15
     augmentation: str = "default"
+    copies: int = 1
+    severities: bool = False
+    phantoms: int = 0
     per_class: int | None = None
     precision: str = "auto"
     size: int | None = None
@@ -91,8 +100,10 @@ class TrainingSettings:
         get_backbone(self.backbone)
         if min(self.epochs, self.head_epochs) < 0 or self.epochs + self.head_epochs < 1:
             raise ParameterError("Train for at least one epoch.")
-        if self.variations < 1 or self.batch_size < 1 or (self.per_class is not None and self.per_class < 1):
-            raise ParameterError("Variations, batch size and images per class are at least 1.")
+        if min(self.variations, self.copies, self.batch_size) < 1 or (
+            self.per_class is not None and self.per_class < 1
+        ):
+            raise ParameterError("Variations, copies, batch size and images per class are at least 1.")
         if not (0 <= self.dropout < 1 and 0 < self.learning_rate <= 1 and 0 <= self.momentum < 1):
             raise ParameterError(
                 "Dropout and momentum lie in [0, 1), the learning rate above 0 and at most at 1; correct them."
@@ -105,7 +116,16 @@ def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
 
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "default": {},
+    "default": {
+        "corruption": {
+            "severities": True,
+            "phantoms": 100,
+            "copies": 16,
+            "epochs": 40,
+            "batch_size": 128,
+            "augmentation": "none",
+        },
+    },
     "thesis": {
         "": {
             "optimiser": "sgd",
@@ -121,6 +141,19 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "vgg16": {"momentum": 0.5, "batch_size": 80, "epochs": 60},
         "vgg19": {"momentum": 0.5, "batch_size": 80, "epochs": 60},
+        "corruption": {
+            "optimiser": "adam",
+            "schedule": "constant",
+            "learning_rate": 1e-3,
+            "batch_size": 64,
+            "epochs": 100,
+            "head_epochs": 0,
+            "dropout": 0.0,
+            "augmentation": "none",
+            "variations": 1,
+            "size": 174,
+            "architecture": {"dense": 1024},
+        },
     },
     "report": {
         "": {
@@ -137,13 +170,18 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
 }
-"""Preset -> backbone ("" for any) -> settings. ``thesis`` is the interpretability thesis's (000 §3.3, A.3: SGD, no
-stage of its own for the head, 600 images a class), ``report`` the anatomy report's (004: Adam, batches of 32)."""
+"""Preset -> backbone ("" for any) or the task ``corruption`` -> settings.
+
+``thesis`` is the interpretability thesis's (000 §3.3, A.3: SGD, no stage of its own for the head, 600 images a class)
+and for the task ``corruption`` the corruption thesis's (001 §7, 002: Adam in Keras's settings, batches of 64, 100
+epochs, 1024 hidden units; behind the global average pooling instead of a flattened layer, whose weights alone would be
+13 to 75 million); ``report`` is the anatomy report's (004: Adam, batches of 32)."""
 
 
 def preset(name: str, task: str, backbone: str, **changes: Any) -> TrainingSettings:
     """The settings of a preset for a task and backbone, with ``changes`` on top (None leaves the preset's value)."""
     _one_of("preset", name, tuple(PRESETS))
-    values = PRESETS[name].get("", {}) | PRESETS[name].get(backbone, {})
+    chosen = PRESETS[name]
+    values = dict(chosen[task]) if task in chosen else chosen.get("", {}) | chosen.get(backbone, {})
     values |= {key: value for key, value in changes.items() if value is not None}
     return replace(TrainingSettings(task=task, backbone=backbone), **values)

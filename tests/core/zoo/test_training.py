@@ -16,8 +16,8 @@ from core.zoo.architectures import build_classifier
 from core.zoo.assessment import assess, read_evaluation, record
 from core.zoo.runtime import tensorflow
 from core.zoo.training import TrainingSettings, preset, search, train
+from core.zoo.training.card_texts import data_licences, limitations
 from core.zoo.training.frozen import FeatureCache
-from core.zoo.training.run import data_licences, limitations
 from core.zoo.training.start import scale_to_unit
 
 SETTINGS = TrainingSettings(backbone="cnn", size=32, epochs=2, head_epochs=1, patience=5)
