@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import cv2
@@ -43,7 +43,8 @@ from core.zoo.runtime import computes_bfloat16
 GRID = make_grid()
 STEPS = sum(map(len, GRID.values()))
 BATCHES = (8, 16, 32, 64)
-FORWARD_IMAGES = 128
+FORWARD_IMAGES = 64
+ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,12 @@ def our_loop(sources: list[Cleaned]) -> None:
         pass
 
 
-def best_forward(model: Classifier) -> tuple[int, Spent]:
+def best_forward(model: Classifier, batches: Sequence[int] = BATCHES) -> tuple[int, Spent]:
     """The best of the batch sizes probed and what an image costs in it: bare compiled passes without softmax."""
     network = model.network
     tf = network._tf
     found = {}
-    for batch in BATCHES:
+    for batch in batches:
         signature = [tf.TensorSpec((batch, network.size, network.size), tf.float32)]
         forward = tf.function(network._forward, input_signature=signature, autograph=False).get_concrete_function()
         images = np.random.default_rng(0).random((batch, network.size, network.size), np.float32)
@@ -125,7 +126,9 @@ def best_forward(model: Classifier) -> tuple[int, Spent]:
             for _ in range(rounds):
                 forward(images)[0].numpy()
 
-        found[batch] = min((seconds(passes) for _ in range(3)), key=lambda spent: spent.clock) * (1 / rounds / batch)
+        found[batch] = min((seconds(passes) for _ in range(ROUNDS)), key=lambda spent: spent.clock) * (
+            1 / rounds / batch
+        )
     batch = min(found, key=lambda size: found[size].clock)
     return batch, found[batch]
 
@@ -168,7 +171,7 @@ def main() -> None:
         batch, before = best_forward(model)
         done: list[Swept] = []
         whole = seconds(lambda: done.append(sweep([model], frames, GRID, side=REFERENCE_SIDE)))  # noqa: B023
-        after = best_forward(model)[1]
+        after = best_forward(model, [batch])[1]
         floor = (before + after) * (cells / 2)
         print(
             f"b  {name}, {images} images, {cells} cells: whole {whole}, bare passes {floor} (batch {batch}, float32, "

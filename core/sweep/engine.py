@@ -9,9 +9,7 @@ a sweep that was stopped goes on where it was.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,6 +39,9 @@ BLOCK = 16
 OPENED_AHEAD = 2
 _FINISHING = ("lower_percentile", "upper_percentile", "median_kernel", "size", "aspect")
 """Settings that act after the corruption; all others decide what the cleaned frame is."""
+_PROBE_SHAPE = (96, 128)
+_PROBE_PARTS = (0.13, 0.5, 1.0)
+"""Frame and parts of the slider by which :func:`behaviour` tells that a corruption has changed."""
 SIMILARITIES = tuple(f"ssim_{definition}_{region}" for definition, region in READINGS)
 
 
@@ -241,7 +242,7 @@ class _Run:
         return [
             (
                 key_of(
-                    image=image, kind=kind, intensity=intensity, source=source_hash(kind) if intensity else "",
+                    image=image, kind=kind, intensity=intensity, behaviour=behaviour(kind) if intensity else "",
                     seed=self.seed, side=self.side, cleaning=settings,
                 ),
                 kind,
@@ -386,10 +387,18 @@ def fingerprint(pixels: np.ndarray) -> str:
 
 
 @lru_cache(maxsize=256)
-def source_hash(kind: str) -> str:
-    """A hash of the code of a corruption's module: a corruption that was changed finds no finished cells."""
-    module = sys.modules[get(kind).__module__]
-    return hashlib.sha256(inspect.getsource(module).encode()).hexdigest()
+def behaviour(kind: str) -> str:
+    """A hash of what a corruption makes of a fixed frame: one that does something else finds no finished cells."""
+    corruption = get(kind)
+    frame = np.random.default_rng(0).integers(0, 256, _PROBE_SHAPE, dtype=np.uint8)
+    frame = cv2.GaussianBlur(frame, (0, 0), 2)
+    sector = np.zeros(_PROBE_SHAPE, bool)
+    sector[4:-4, 10:-10] = True
+    made = hashlib.sha256()
+    for part in _PROBE_PARTS:
+        intensity = part * corruption.slider_maximum
+        made.update(corruption.apply(frame, intensity, seed=1, sector=sector).tobytes())
+    return made.hexdigest()
 
 
 def check_cards(cards: Sequence[Card]) -> None:

@@ -1,7 +1,7 @@
 """Finished cells of a sweep in one SQLite file: what is in it is never computed again.
 
 A cell is one frame under one kind and intensity. Its key is a hash of everything that decides it (the frame's pixels,
-the cleaning, the working side, the seed, the corruption and its source), a model's key of everything that decides its
+the cleaning, the working side, the seed, the corruption and what it does), a model's key of everything that decides its
 answer; so a changed model, image or corruption finds nothing and is computed anew.
 """
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from skimage.metrics import structural_similarity
 
-from core.corruption import corrupt
+from core.corruption import CORRUPTIONS, corrupt
 from core.datasets import read_pixels
 from core.errors import DatasetError, ParameterError
 from core.preprocessing import PreprocessingSettings, clean, finish
@@ -99,6 +99,17 @@ def test_what_was_stopped_goes_on_and_what_is_finished_is_not_computed_again(
     assert sweep([classifier, other_model], frames, GRID, store=store).computed == CELLS * len(frames)
     assert sweep([classifier], frames, {"noise": (0.0, 0.1)}, seed=1, store=store).computed == 2 * len(frames)
     store.close()
+
+
+def test_a_corruption_that_does_something_else_is_computed_anew(classifier, frames, monkeypatch):
+    store = CellStore()
+    sweep([classifier], frames, GRID, store=store)
+    engine.behaviour.cache_clear()
+    noise = CORRUPTIONS["noise"]._corrupt
+    monkeypatch.setattr(CORRUPTIONS["noise"], "_corrupt", lambda *given: np.flip(noise(*given), 0))
+    swept = sweep([classifier], frames, GRID, store=store)
+    engine.behaviour.cache_clear()
+    assert swept.computed == 2 * len(frames)
 
 
 def test_progress_ends_at_one_and_memory_is_not_all_images(classifier, frames, monkeypatch):
