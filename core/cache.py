@@ -7,6 +7,7 @@ its session. Everything is keyed by the SHA-256 of the file and by every setting
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from collections import OrderedDict
@@ -181,7 +182,7 @@ class DriftTables:
 
 def drift_tables(study: DriftStudy, measure: str, fall: float) -> DriftTables:
     """The figures of a drift study: their intervals resample patients many times, so they are kept."""
-    content = pd.util.hash_pandas_object(study.rows).to_numpy().tobytes()
+    content = pd.util.hash_pandas_object(study.rows).to_numpy().tobytes() + json.dumps(study.about).encode()
     key = ("drift", hashlib.sha256(content).digest(), measure, fall)
 
     def compute() -> DriftTables:
@@ -436,7 +437,9 @@ def detector_gallery(model: Classifier, method: Method, progress: Progress = no_
     """What a detector looks at, over the fixed sample of phantoms; the same for everybody."""
 
     def compute() -> list[GalleryRow]:
-        sources = curve_sample(CLASSES["plane"], per_plane=PER_PLANE)
+        sample = curve_sample(CLASSES["plane"], per_plane=PER_PLANE)
+        # One plane after another, so that the first images of a row show them all.
+        sources = [image for place in range(PER_PLANE) for image in sample[place::PER_PLANE]]
         return gallery_of(model, sources, method, progress=progress)
 
     return shared_store().get(_gallery_key(model.card, method), compute)

@@ -7,9 +7,11 @@ import streamlit as st
 
 from core import cache
 from core.corruption import get as get_corruption
+from core.datasets import CLASSES
 from core.explain import get_method
 from core.explain.drift_study import ABOUT_NAME, ALL_KINDS, FALLS, HALF, MEASURES, OUTCOMES, DriftStudy
 from core.figures import drift_figure, order_figure
+from core.library import can_be_simulated
 from core.results import order_table
 from core.zoo.cards import TASKS, Card
 from pages.components.frame import errors_as_sentences
@@ -147,8 +149,9 @@ else:
         f"There is no drift study of the model {card.title} yet. This command makes one from simulated images:",
         icon=":material/timeline:",
     )
+    planes = ",".join(can_be_simulated(card.classes) or can_be_simulated(CLASSES["plane"]))
     st.code(
-        f"python -m core drift --model {card.name} --data phantom:BPD,CRL,NT:20:unseen "
+        f"python -m core drift --model {card.name} --data phantom:{planes}:20:unseen "
         f"--out models/{card.name}/drift/phantoms",
         language="bash",
         wrap_lines=True,

@@ -258,8 +258,9 @@ def read_study(folder: Path) -> DriftStudy:
     if not isinstance(about, dict) or not set(about) >= ABOUT_KEYS or not set(COLUMNS) <= set(rows):
         raise DatasetError(f"The drift study {folder.name!r} lacks figures; {remedy}.")
     is_numbers = all(pd.api.types.is_numeric_dtype(rows[name]) for name in NUMBERS)
-    known = set(rows["kind"]) <= set(CORRUPTIONS) and set(rows["method"]) <= set(METHODS)
-    if rows.empty or not is_numbers or not known:
+    is_known = set(about["kinds"]) <= set(CORRUPTIONS) and set(about["methods"]) <= set(METHODS)
+    is_told = set(rows["kind"]) == set(about["kinds"]) and set(rows["method"]) == set(about["methods"])
+    if rows.empty or not (is_numbers and is_known and is_told):
         raise DatasetError(f"The drift study {folder.name!r} holds rows that are none of a study's; {remedy}.")
     return DriftStudy(rows[list(COLUMNS)], about)
 

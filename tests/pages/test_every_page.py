@@ -4,7 +4,7 @@ import pytest
 
 WITHOUT_MODEL = ["preprocessing"]
 WITH_PICKER = ["laboratory", "preprocessing", "augmentation", "corruption", "prediction", "interpretability"]
-PAGES = [*WITH_PICKER, "confusion_matrix", "results", "sweeps"]
+PAGES = [*WITH_PICKER, "explanation_drift", "confusion_matrix", "results", "sweeps"]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -124,6 +124,14 @@ def test_a_link_to_a_phantom_simulates_it(open_page):
     [
         {"kind": "melt", "intensity_noise": "9999", "model": "../../evil", "methods": "tea,leaves", "target": "femur"}
         | {"augmentation": "origami", "augmentation_default_rotation": "400", "variation_seed": "-3", "published": "x"}
+        | {
+            "study": "../..",
+            "measure": "tape",
+            "axis": "evil",
+            "fall": "1",
+            "distorted": "maybe",
+            "gallery_method": "x",
+        }
         | {"opacity": "7", "seed": "1e400", "pre_mask": "carnival", "pre_median_kernel": "4000", "data": "nothing"},
         {"intensity_noise": "nan", "region": "moon", "view": "x", "chain": "?", "true": "X", "predicted": "Y"}
         | {"seed": "-1", "pre_size": "299.5", "opacity": "half", "image": ""},
