@@ -27,6 +27,7 @@ KIND_SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "sta
 SHARE_RANGE = [-0.03, 1.05]
 SSIM_TITLE = "SSIM (Wang, sector)"
 FIGURES = (20, 21, 22, 33, 34, 39, 40)
+_ALL_KINDS_IN_ONE = (33, 40)
 
 
 def study_figure(study: Study, number: int, *, ssim: str = "ssim_wang_sector") -> go.Figure:
@@ -51,6 +52,13 @@ def study_figure(study: Study, number: int, *, ssim: str = "ssim_wang_sector") -
     if (number >= 33) != study.is_detection:
         raise ParameterError(f"Figure {number} is not of this kind of model; choose another figure.")
     return _DRAWN[number](study, ssim)
+
+
+def panels(study: Study, number: int) -> list[Study]:
+    """The parts of a study to draw one figure of each, where there is no room for all panels side by side."""
+    if number in _ALL_KINDS_IN_ONE:
+        return [study]
+    return [study.only(study.models, [kind]) for kind in study.kinds]
 
 
 def model_colours(models: Sequence[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from core.published import published_shapes
 from core.similarity import DEFINITIONS, READINGS
 from core.sweep.describe import error_table, sentence, threshold_table
 from core.sweep.study import Study, merged
-from core.sweep_figures import ssim_title, study_figure
+from core.sweep_figures import COLUMNS, panels, ssim_title, study_figure
 from pages.components.link import linked, one_of, some_of
 from pages.components.state import SWEEP, SWEEP_KINDS, SWEEP_MODELS, SWEEP_SSIM
 from pages.components.tables import table
@@ -57,11 +57,16 @@ def show_figures(study: Study, ssim: str) -> None:
         left.markdown(f"**Published.** {shape.shape}")
         left.caption(f"Source: {shape.source}; private real frames, intervals not printed.")
         right.markdown(f"**Here, on {WHERE[study.simulated]} images.** {sentence(study, shape.figure)}")
-        st.plotly_chart(
-            study_figure(study, shape.figure, ssim=ssim),
-            key=f"figure_{shape.figure}",
-            alt=f"{shape.title} for {', '.join(study.models)}; {sentence(study, shape.figure)}",
-        )
+        parts = panels(study, shape.figure)
+        for start in range(0, len(parts), COLUMNS):
+            # Columns stand below each other on a narrow screen; one figure of several panels would be squeezed.
+            row = parts[start : start + COLUMNS]
+            for column, part in zip(st.columns(len(row)), row, strict=True):
+                column.plotly_chart(
+                    study_figure(part, shape.figure, ssim=ssim),
+                    key=f"figure_{shape.figure}_{'_'.join(part.kinds)}",
+                    alt=f"{shape.title} for {', '.join(part.models)}; {sentence(part, shape.figure)}",
+                )
 
 
 def show_tables(study: Study, parts: list[Study]) -> None:

@@ -105,7 +105,7 @@ def _error_text(one: dict) -> str:
 
 def sentence(study: Study, figure: int) -> str:
     """What one of the thesis's figures looks like in this study."""
-    parts = [f"{model}: {_ABOUT[figure](study, model)}" for model in study.models]
+    parts = [f"{model}: {_ABOUT[figure](study, model)}" for model in study.models if kinds_of(study, model)]
     return " ".join(part if part.endswith(".") else f"{part}." for part in parts)
 
 

@@ -120,7 +120,8 @@ class Study:
 
     @property
     def models(self) -> list[str]:
-        return list(self.curves["model"].unique())
+        """All of them, also those without a curve of the kinds at hand: each keeps its colour."""
+        return list(self.thresholds["models"])
 
     @property
     def kinds(self) -> list[str]:
@@ -142,7 +143,10 @@ class Study:
     def only(self, models: Sequence[str], kinds: Sequence[str]) -> Study:
         """The curves of some models and kinds."""
         chosen = self.curves["model"].isin(models) & self.curves["kind"].isin(kinds)
-        return replace(self, curves=self.curves[chosen].reset_index(drop=True))
+        limits = {name: one for name, one in self.thresholds["models"].items() if name in models}
+        return replace(
+            self, curves=self.curves[chosen].reset_index(drop=True), thresholds=self.thresholds | {"models": limits}
+        )
 
     def part(self, model: str, name: str) -> Study:
         """A model's curves and figures, without the rows."""
@@ -330,7 +334,10 @@ def merged(studies: Sequence[Study]) -> Study:
     """
     first = studies[0]
     for other in studies[1:]:
-        for key in ("measure", "simulated", "classes"):
+        # Detectors may know different kinds: each curve is of one kind anyway.
+        for key in (
+            ("task", "measure", "simulated") if first.is_detection else ("task", "measure", "simulated", "classes")
+        ):
             if other.summary[key] != first.summary[key]:
                 raise DatasetError(
                     f"The sweeps {first.title!r} of {first.models[0]} and {other.models[0]} differ in {key} and cannot "

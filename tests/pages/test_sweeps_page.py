@@ -78,7 +78,7 @@ def test_figures_stand_beside_the_published_shapes(open_page, texts, recorded):
     app = open_page("sweeps", sweep="plane_phantoms")
     assert not app.exception
     assert not app.error
-    assert len(charts(app)) == 3
+    assert len(charts(app)) == 3 * len(GRID)
     text = texts(app)
     for figure in (20, 21, 22):
         assert f"figure {figure} of the thesis" in text
@@ -134,7 +134,7 @@ def test_a_damaged_sweep_is_one_sentence_and_the_rest_stays(open_page, recorded,
     assert not app.exception
     (error,) = app.error
     assert "core sweep" in error.value
-    assert len(charts(app)) == 3
+    assert len(charts(app)) == 3 * len(GRID)
 
 
 def test_sweeps_that_differ_cannot_share_a_figure(open_page, recorded):

@@ -19,7 +19,7 @@ from core.sweep.describe import (
     threshold_table,
 )
 from core.sweep.study import Settings, frames_of, merged, read_study, run_study, slug, stored_studies
-from core.sweep_figures import FIGURES, model_colours, study_figure
+from core.sweep_figures import FIGURES, model_colours, panels, study_figure
 
 SETTINGS = Settings(kinds=("scale_up", "noise"), grid="severities")
 
@@ -166,7 +166,7 @@ def test_several_models_share_figures_and_others_do_not(planes, detection):
     assert "tiny: accuracy" in sentence(both, 20)
     assert "twin: accuracy" in sentence(both, 20)
     assert len(threshold_table(both)) == 4
-    with pytest.raises(DatasetError, match="differ in classes"):
+    with pytest.raises(DatasetError, match="differ in task"):
         merged([planes, detection])
 
 
@@ -199,6 +199,15 @@ def test_figures_of_a_detector_show_both_readings(detection):
     assert np.all(np.diff(mean.x) < 0)
     table = mean_by_similarity(detection, "detector")
     assert table["kinds"].sum() == len(curves.assign(bin=np.ceil(curves["ssim"] * 20)).groupby(["bin", "kind"]))
+
+
+@pytest.mark.parametrize("number", FIGURES)
+def test_panels_of_one_kind_hold_every_kind_once(planes, detection, number):
+    study = detection if number >= 33 else planes
+    parts = panels(study, number)
+    assert [kind for part in parts for kind in part.kinds] == study.kinds
+    assert len(parts) == (1 if number in (33, 40) else 2)
+    assert all(study_figure(part, number).data for part in parts)
 
 
 @pytest.mark.parametrize("number", FIGURES)
