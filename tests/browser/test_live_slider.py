@@ -23,9 +23,9 @@ from core.preprocessing import PreprocessingSettings, clean
 from core.zoo import read_card
 from core.zoo.registry import default_name
 
-LONG = 120_000
+LONG = 300_000
 VIEWS = 20
-DRAG_SECONDS_AT_MOST = 150
+DRAG_SECONDS_AT_MOST = 240
 WATCH = """
 () => {
   window.views = []
