@@ -36,6 +36,12 @@ page = st.navigation(
             help="Distort an image and watch similarity and prediction; curves over a sample.",
         ),
         st.Page(
+            "pages/sweeps.py",
+            title="Sweeps",
+            icon=":material/timeline:",
+            help="Models under growing corruption over many images: curves, thresholds, beside the thesis's figures.",
+        ),
+        st.Page(
             "pages/prediction.py",
             title="Prediction",
             icon=":material/target:",

@@ -17,14 +17,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from core.corruption import CORRUPTIONS, scale
+from core.corruption import CORRUPTIONS
 from core.corruption.severity import FILE, LEVELS
 from core.datasets import Table, load, read_pixels
 from core.parallel import in_threads
-from core.preprocessing import Cleaned, PreprocessingSettings, clean, finish
+from core.preprocessing import Cleaned, PreprocessingSettings, clean, finish, reduced
 from core.similarity import Reference
 from core.zoo import default_name, load_model
 
@@ -75,17 +74,11 @@ def main() -> None:
 def _frames(table: Table, count: int, settings: PreprocessingSettings) -> list[Cleaned]:
     """Frames spread over the table, cleaned and at the working side."""
     chosen = np.linspace(0, len(table) - 1, min(count, len(table))).round().astype(int)
-    return list(in_threads(lambda path: _reduced(clean(read_pixels(path), settings)), [table.paths[i] for i in chosen]))
-
-
-def _reduced(cleaned: Cleaned) -> Cleaned:
-    factor = WORKING_SIDE / (scale(cleaned.gray.shape) * 174)
-    if factor >= 1:
-        return cleaned
-    size = tuple(round(side * factor) for side in cleaned.gray.shape[::-1])
-    gray = cv2.resize(cleaned.gray, size, interpolation=cv2.INTER_AREA)
-    sector = cv2.resize(cleaned.sector.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    return replace(cleaned, gray=gray, sector=sector)
+    return list(
+        in_threads(
+            lambda path: reduced(clean(read_pixels(path), settings), WORKING_SIDE), [table.paths[i] for i in chosen]
+        )
+    )
 
 
 def _similarity(frames: list[Cleaned], kind: str, grid: np.ndarray) -> np.ndarray:

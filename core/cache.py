@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,18 +23,25 @@ import pandas as pd
 import streamlit as st
 
 from core.corruption import corrupt
+from core.corruption.chain import Chain
 from core.datasets import CLASSES
+from core.errors import Cancelled
 from core.explain import Method
 from core.explain.base import Progress, no_progress
 from core.explain.detector_gallery import PER_PLANE, GalleryRow
 from core.explain.detector_gallery import detector_gallery as gallery_of
-from core.explain.drift_study import DriftStudy, read_study, study_folders
+from core.explain.drift_study import DriftStudy, study_folders
+from core.explain.drift_study import read_study as read_drift_study
 from core.library import NamedImage, curve_sample, open_image
+from core.live import LiveSubject, Move
 from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, clean, finish, prepare, run
+from core.recording import record
 from core.results import Calibration
 from core.results import calibration as calibrate
-from core.similarity import Reference, ssim_map
+from core.similarity import Reference
 from core.sweep import ImageSweep, SampleSweep, sweep_image, sweep_sample
+from core.sweep.study import Study, stored_studies
+from core.sweep.study import read_study as read_sweep_study
 from core.zoo import Card, Classifier, Prediction, list_cards, load_model
 from core.zoo.assessment import Assessment, assessments_of, read_evaluation
 from core.zoo.history import read_history
@@ -44,9 +52,13 @@ from core.zoo.uncertainty import ThresholdCheck, Uncertainty, UncertaintyMethod,
 Result = TypeVar("Result")
 RESULT_ENTRIES = 256
 PICTURE_ENTRIES = 24
+SUBJECT_ENTRIES = 3
+MOVE_ENTRIES = 6
+RECORDING_ENTRIES = 4
 SHARED_ENTRIES = 64
 LOADED_MODELS = 8
 """Each task's default and an ensemble: fewer, and models waiting for each other would push each other out."""
+NO_CHAIN = Chain(())
 
 
 class Store:
@@ -155,7 +167,7 @@ def drift_folders(card: Card) -> list[Path]:
 @st.cache_resource(ttl="1m", max_entries=16, show_spinner=False)
 def drift_study(folder: Path) -> DriftStudy:
     """A drift study; shared, so not to be changed."""
-    return read_study(folder)
+    return read_drift_study(folder)
 
 
 @dataclass(frozen=True)
@@ -212,7 +224,7 @@ def distorted(sha256: str, source: Cleaned, card: Card, distortion: Distortion) 
     """Corrupt a cleaned frame, compare it and finish it for the model of ``card``. Needs no TensorFlow."""
 
     def compute() -> Distorted:
-        image = corrupt(source.gray, distortion.kind, distortion.intensity, seed=distortion.seed)
+        image = corrupt(source.gray, distortion.kind, distortion.intensity, distortion.seed, source.sector)
         scores = {}
         for definition in ("wang", "skimage"):
             key = ("reference", sha256, definition)
@@ -223,11 +235,6 @@ def distorted(sha256: str, source: Cleaned, card: Card, distortion: Distortion) 
         return Distorted(image, scores, network_image)
 
     return picture_store().get(("distorted", sha256, card.name, distortion), compute)
-
-
-def similarity_map(sha256: str, source: Cleaned, image: np.ndarray, distortion: Distortion) -> np.ndarray:
-    """Wang's SSIM at each pixel (H, W) float64."""
-    return picture_store().get(("map", sha256, distortion), lambda: ssim_map(source.gray, image))
 
 
 def prediction(model: Classifier, sha256: str, image: np.ndarray, distortion: Distortion | None = None) -> Prediction:
@@ -321,6 +328,111 @@ def _explanation_key(
     return ("explanation", card.weights["sha256"], sha256, method.name, target, distortion)
 
 
+class Job:
+    """Work in a thread of its own: the page goes on answering while it runs.
+
+    Attributes
+    ----------
+    share : float
+        Done so far, from 0 to 1.
+    """
+
+    def __init__(self, work: Callable[[Progress], object]) -> None:
+        self.share = 0.0
+        self._stopped = threading.Event()
+        executor = ThreadPoolExecutor(1, thread_name_prefix="job")
+        self._future = executor.submit(work, self._report)
+        executor.shutdown(wait=False)
+
+    def _report(self, share: float) -> None:
+        if self._stopped.is_set():
+            raise Cancelled("This was cancelled; start it again when you want it.")
+        self.share = share
+
+    @property
+    def done(self) -> bool:
+        return self._future.done()
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._stopped.is_set()
+
+    def cancel(self) -> None:
+        """Stop at the next report of progress; what was finished is dropped."""
+        self._stopped.set()
+
+    def wait(self) -> None:
+        """Return when the work has ended; raises what it raised."""
+        self._future.result()
+
+
+@st.cache_resource(max_entries=1)
+def _shared_jobs() -> dict[Hashable, Job]:
+    return {}
+
+
+def _session_jobs() -> dict[Hashable, Job]:
+    return st.session_state.setdefault("background_jobs", {})
+
+
+def _job(jobs: dict[Hashable, Job], store: Store, key: Hashable, compute: Callable[[Progress], object]) -> Job | None:
+    """The job that fills ``key`` of a store, begun now if need be; None once it is filled.
+
+    A job that failed raises that once and is then forgotten; one that was cancelled begins anew.
+    """
+    if key in store:
+        jobs.pop(key, None)
+        return None
+    if key not in jobs or jobs[key].is_cancelled:
+        jobs[key] = Job(lambda progress: store.get(key, lambda: compute(progress)))
+    job = jobs[key]
+    if job.done:
+        jobs.pop(key).wait()
+    return job
+
+
+def live_subject(sha256: str, source: Cleaned, model: Classifier | None, detector: Classifier | None) -> LiveSubject:
+    """A cleaned frame ready for the moves of a slider."""
+    key = _subject_key(sha256, model, detector)
+    return _session_store("subject_store", SUBJECT_ENTRIES).get(key, lambda: LiveSubject(source, model, detector))
+
+
+def live_move(sha256: str, subject: LiveSubject, distortion: Distortion, earlier: Chain = NO_CHAIN) -> Move:
+    """A move of the slider, kept for the rerun that follows when it comes to rest."""
+    key = (_subject_key(sha256, subject.model, subject.detector), distortion, earlier)
+    compute = partial(subject.move, distortion.kind, distortion.intensity, distortion.seed, earlier)
+    return _session_store("move_store", MOVE_ENTRIES).get(key, compute)
+
+
+def _subject_key(sha256: str, model: Classifier | None, detector: Classifier | None) -> tuple[Hashable, ...]:
+    return (sha256, *(each and each.card.weights["sha256"] for each in (model, detector)))
+
+
+def recording_job(sha256: str, subject: LiveSubject, kind: str, seed: int, earlier: Chain = NO_CHAIN) -> Job | None:
+    """The job that records a corruption running up; None once :func:`recording` has it."""
+    key = _recording_key(sha256, subject, kind, seed, earlier)
+    return _job(
+        _session_jobs(),
+        _recordings(),
+        key,
+        lambda progress: record(subject, kind, seed=seed, earlier=earlier, progress=progress),
+    )
+
+
+def recording(sha256: str, subject: LiveSubject, kind: str, seed: int, earlier: Chain = NO_CHAIN) -> bytes | None:
+    """The GIF of a recording that was made, else None."""
+    key, store = _recording_key(sha256, subject, kind, seed, earlier), _recordings()
+    return store.get(key, lambda: None) if key in store else None
+
+
+def _recordings() -> Store:
+    return _session_store("recording_store", RECORDING_ENTRIES)
+
+
+def _recording_key(sha256: str, subject: LiveSubject, kind: str, seed: int, earlier: Chain) -> tuple[Hashable, ...]:
+    return (_subject_key(sha256, subject.model, subject.detector), kind, seed, earlier)
+
+
 def detector_gallery(model: Classifier, method: Method, progress: Progress = no_progress) -> list[GalleryRow]:
     """What a detector looks at, over the fixed sample of phantoms; the same for everybody."""
 
@@ -346,31 +458,71 @@ def image_sweep(
     model: Classifier, sha256: str, source: Cleaned, kind: str, seed: int, progress: Progress = no_progress
 ) -> ImageSweep:
     """One image under growing corruption, and where its class flips."""
-    key = ("image sweep", model.card.weights["sha256"], sha256, kind, seed)
+    key = _image_sweep_key(model.card, sha256, kind, seed)
     return result_store().get(key, lambda: sweep_image(model, source, kind, seed=seed, progress=progress))
 
 
+def image_sweep_job(model: Classifier, sha256: str, source: Cleaned, kind: str, seed: int) -> Job | None:
+    """The job behind :func:`image_sweep`; None once that answers at once."""
+    return _job(
+        _session_jobs(),
+        result_store(),
+        _image_sweep_key(model.card, sha256, kind, seed),
+        lambda progress: sweep_image(model, source, kind, seed=seed, progress=progress),
+    )
+
+
 def has_image_sweep(card: Card, sha256: str, kind: str, seed: int) -> bool:
-    return ("image sweep", card.weights["sha256"], sha256, kind, seed) in result_store()
+    return _image_sweep_key(card, sha256, kind, seed) in result_store()
 
 
-def sample_sweep(model: Classifier, kind: str, progress: Progress = no_progress) -> SampleSweep:
+def _image_sweep_key(card: Card, sha256: str, kind: str, seed: int) -> tuple[Hashable, ...]:
+    return ("image sweep", card.weights["sha256"], sha256, kind, seed)
+
+
+def sample_sweep(model: Classifier, kind: str) -> SampleSweep:
     """Accuracy and SSIM over the fixed sample of phantoms; the same for everybody, so it is computed once."""
+    return shared_store().get(_sample_sweep_key(model.card, kind), lambda: _sweep_the_sample(model, kind, no_progress))
 
-    def compute() -> SampleSweep:
-        images = curve_sample(model.classes)
-        sources = []
-        for index, image in enumerate(images):
-            sources.append(clean(image.frame.pixels, model.settings))
-            progress(0.2 * (index + 1) / len(images))
-        planes = [image.plane or "" for image in images]
-        return sweep_sample(model, sources, planes, kind, progress=lambda share: progress(0.2 + 0.8 * share))
 
-    return shared_store().get(("sample sweep", model.card.weights["sha256"], kind), compute)
+def sample_sweep_job(model: Classifier, kind: str) -> Job | None:
+    """The job behind :func:`sample_sweep`, one for everybody; None once that answers at once."""
+    return _job(
+        _shared_jobs(),
+        shared_store(),
+        _sample_sweep_key(model.card, kind),
+        lambda progress: _sweep_the_sample(model, kind, progress),
+    )
 
 
 def has_sample_sweep(card: Card, kind: str) -> bool:
-    return ("sample sweep", card.weights["sha256"], kind) in shared_store()
+    return _sample_sweep_key(card, kind) in shared_store()
+
+
+def _sample_sweep_key(card: Card, kind: str) -> tuple[Hashable, ...]:
+    return ("sample sweep", card.weights["sha256"], kind)
+
+
+def _sweep_the_sample(model: Classifier, kind: str, progress: Progress) -> SampleSweep:
+    images = curve_sample(model.classes)
+    sources = []
+    for index, image in enumerate(images):
+        sources.append(clean(image.frame.pixels, model.settings))
+        progress(0.2 * (index + 1) / len(images))
+    planes = [image.plane or "" for image in images]
+    return sweep_sample(model, sources, planes, kind, progress=lambda share: progress(0.2 + 0.8 * share))
+
+
+@st.cache_data(ttl="10s", max_entries=1, show_spinner=False)
+def studies() -> dict[str, list[Path]]:
+    """Folders of the sweeps recorded with the models, by task and data."""
+    return stored_studies(described_cards())
+
+
+@st.cache_resource(ttl="10s", max_entries=SHARED_ENTRIES, show_spinner=False)
+def study(folder: Path) -> Study:
+    """A recorded sweep; shared, so not to be changed."""
+    return read_sweep_study(folder)
 
 
 @st.cache_data(ttl="10s", max_entries=1, show_spinner=False)

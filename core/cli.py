@@ -13,7 +13,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,8 +123,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _add(commands, "corrupt", _corrupt, "write a corrupted copy of an image and say how similar it still is")
     command.add_argument("image", type=Path)
-    command.add_argument("--kind", required=True, help="scale_up, blur or noise")
-    command.add_argument("--intensity", type=float, required=True, help="in the kind's unit, at 174 pixels of side")
+    command.add_argument("--kind", help="such as scale_up, blur or noise; a wrong name is answered with all")
+    command.add_argument("--intensity", type=float, help="in the kind's unit, at 174 pixels of side")
+    command.add_argument("--chain", metavar="KIND:INTENSITY,...", help="several, one after the other")
     command.add_argument("--seed", type=_natural, default=0)
     command.add_argument("--clean", action="store_true", help="clean the frame (crop, annotations) first")
     command.add_argument("--out", type=Path, required=True, metavar="OUT.png")
@@ -132,21 +133,14 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _add(commands, "evaluate", _evaluate, "accuracy of a model on a data set, with intervals")
     _model_option(command)
-    _data_option(command)
-    command.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="leave such file names out")
+    _labelled_data_options(command)
     command.add_argument(
-        "--label",
-        action="append",
-        default=[],
-        metavar="PATTERN=CLASS",
-        help="label files by name, such as brain_*=brain",
-    )
-    command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
-    command.add_argument(
-        "--protocol", help="of a detector's test: basic (the default), full, foreign, clean or severities"
+        "--protocol", help="of a detector's test: basic (the default), full, limits, foreign, clean or severities"
     )
     command.add_argument("--record", metavar="NAME", help="write the figures into the model's card under this name")
     _json_option(command)
+
+    _sweep_options(_add(commands, "sweep", _sweep, "accuracy and similarity of models as corruptions grow, thresholds"))
 
     command = _add(commands, "explain", _explain, "map of where a model looked: map.npy and overlay.png")
     command.add_argument("image", type=Path)
@@ -299,12 +293,23 @@ def _predict(options: argparse.Namespace) -> int:
             chosen = slice(start, start + PREDICTION_CHUNK)
             images = np.stack(prepared[chosen])
             prediction = model.predict_prepared(images)
-            added = [{}] * len(images)
+            added = _verdicts(model, prediction) if card.task == "corruption" else [{}] * len(images)
             if sureness:
-                prediction, added = sureness.ask(model, images, paths[chosen], prediction)
+                prediction, spread = sureness.ask(model, images, paths[chosen], prediction)
+                added = [one | more for one, more in zip(added, spread, strict=True)]
             for index, path in enumerate(paths[chosen]):
                 _print_prediction(options, card.name, path, prediction, index, added[index])
     return EXIT_UNUSABLE if bad else EXIT_OK
+
+
+def _verdicts(model: Classifier, prediction: Prediction) -> list[dict[str, Any]]:
+    """What ``--json`` adds of each image a detector of corruption has judged."""
+    from core.zoo.detection import judge
+
+    return [
+        {"verdict": one.label, "reason": one.reason, "findings": [asdict(finding) for finding in one.findings]}
+        for one in judge(model, prediction)
+    ]
 
 
 @dataclass
@@ -379,21 +384,32 @@ def _print_prediction(
         )
         return
     shares = "  ".join(
-        f"{name} {value:.3f}" + (f" ± {added['spread'][name]:.3f}" if added else "")
+        f"{name} {value:.3f}" + (f" ± {added['spread'][name]:.3f}" if "spread" in added else "")
         for name, value in probabilities.items()
     )
     notes = ["unlike the training data"] * unlike + ["send to an expert"] * added.get("expert", False)
+    if "verdict" in added:
+        label = f"{added['verdict']} ({added['reason']})"
     print(f"{path}: {label}  {shares}" + (f"  ({', '.join(notes)})" if notes else ""))
 
 
 def _corrupt(options: argparse.Namespace) -> int:
-    from core.corruption import corrupt
     from core.corruption import get as get_corruption
+    from core.corruption.chain import Chain, Step
+    from core.corruption.severity import severity_of
     from core.preprocessing import PreprocessingSettings, clean, find_sector
     from core.similarity import ssim
 
-    corruption = get_corruption(options.kind)
-    corruption.check(options.intensity)
+    if bool(options.chain) == bool(options.kind):
+        raise ParameterError("Give one corruption by --kind and --intensity, or several by --chain.")
+    if options.chain:
+        chain = Chain.parse(options.chain)
+        if options.intensity is not None or not chain.steps:
+            raise ParameterError("--chain names its own intensities, as in --chain blur:4,noise:0.1.")
+    elif options.intensity is None:
+        raise ParameterError(f"--kind {options.kind} needs an --intensity.")
+    else:
+        chain = Chain((Step(options.kind, options.intensity),))
     if options.out.suffix.lower() != ".png":
         raise ParameterError(f"The output {options.out.name!r} must end in .png; it is written without loss.")
     frame = read_image(options.image)
@@ -403,14 +419,21 @@ def _corrupt(options: argparse.Namespace) -> int:
     else:
         gray = frame.gray()
         sector = find_sector(frame.pixels).mask
-    corrupted = corrupt(gray, options.kind, options.intensity, seed=options.seed)
+    corrupted = chain.apply(gray, seed=options.seed, sector=sector)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_bytes(encode_png(corrupted))
+    described = [
+        {
+            "kind": step.kind,
+            "intensity": step.intensity,
+            "unit": get_corruption(step.kind).unit,
+            "parameter": get_corruption(step.kind).parameter,
+            "severity": severity_of(step.kind, step.intensity),
+        }
+        for step in chain.steps
+    ]
     row = {
-        "kind": options.kind,
-        "intensity": options.intensity,
-        "unit": corruption.unit,
-        "parameter": corruption.parameter,
+        **(described[0] if len(described) == 1 else {"chain": described}),
         "seed": options.seed,
         "ssim": ssim(gray, corrupted),
         "ssim_sector": ssim(gray, corrupted, region=sector),
@@ -423,26 +446,23 @@ def _corrupt(options: argparse.Namespace) -> int:
         _print_json(row)
     else:
         print(
-            f"{options.out}: {corruption.title}, {corruption.parameter} {options.intensity:g} {corruption.unit}; "
-            f"SSIM {row['ssim']:.4f}, in the sector {row['ssim_sector']:.4f}"
+            f"{options.out}: "
+            + ", then ".join(
+                f"{get_corruption(s.kind).title}, {get_corruption(s.kind).amount(s.intensity)}" for s in chain.steps
+            )
+            + f"; SSIM {row['ssim']:.4f}, in the sector {row['ssim_sector']:.4f}"
         )
     return EXIT_OK
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     card = _card(options.model)
-    from core.datasets import load
     from core.zoo.assessment import assess, record
 
     is_detector = card.task == "corruption"
     if options.protocol and not is_detector:
         raise ParameterError("--protocol is for detectors of corruption; leave it out for this model.")
-    head_label = "BPD" if "BPD" in card.classes else "brain"
-    classes = None if is_detector else card.classes
-    table = load(options.data, head_label=head_label, exclude=options.exclude, classes=classes)
-    if options.label:
-        table = table.labelled(dict(map(_file_label, options.label))).of_classes(card.classes)
-    table = _side(table, options.split)
+    table = _labelled_table(options, None if is_detector else card.classes)
     if is_detector:
         from core.zoo.detector_tests import assess_detector
 
@@ -470,10 +490,26 @@ def _evaluate(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _labelled_table(options: argparse.Namespace, classes: Sequence[str] | None) -> Any:
+    """The table of ``--data``, labelled and cut as the options say; of ``classes``, or of any where that is None."""
+    from core.datasets import load
+
+    head_label = "BPD" if classes is None or "BPD" in classes else "brain"
+    table = load(options.data, head_label=head_label, exclude=options.exclude, classes=classes)
+    if options.label:
+        table = table.labelled(dict(map(_file_label, options.label)))
+        table = table if classes is None else table.of_classes(classes)
+    return _side(table, options.split)
+
+
 def _side(table: Any, split: str | None) -> Any:
     """The rows of one side of the data's own split; all where none is asked for."""
     if not split:
         return table
+    table = table.where(split=split)
+    if not len(table):
+        raise ParameterError(f"The data have no side {split!r}; leave --split out or choose train or test.")
+    return table
     table = table.where(split=split)
     if not len(table):
         raise ParameterError(f"The data have no side {split!r}; leave --split out or choose train or test.")
@@ -502,6 +538,94 @@ def _print_assessment(result: Any) -> None:
     print(f"share flagged as unlike the training data: {result.unlike_training}")
     for name, share in result.detection.items():
         print(f"{name}: {share}")
+
+
+def _sweep_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model",
+        action="append",
+        metavar="NAME",
+        help="a name listed by models, or a model folder; once for each model; the plane task's default otherwise",
+    )
+    _labelled_data_options(command)
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="results, and cells that are finished")
+    command.add_argument("--kind", action="append", metavar="KIND", help="once for each; all; or the thesis's three")
+    command.add_argument("--grid", default="reference", help="intensities: reference, annex or severities")
+    command.add_argument("--side", type=_positive, help="reduce cleaned frames to this square first; the thesis's: 174")
+    command.add_argument("--limit", type=_positive, metavar="N", help="images of each class, drawn by the seed")
+    command.add_argument("--seed", type=_natural, default=0)
+    command.add_argument("--level", type=float, default=0.9, metavar="P", help="accuracy whose crossing is a threshold")
+    command.add_argument("--loss", type=float, default=0.05, metavar="P", help="loss from the clean accuracy that is")
+    command.add_argument("--baseline", metavar="MODEL", help="corruption errors relative to this model, swept too")
+    command.add_argument("--beside", type=Path, metavar="DIR", help="frames of no class, beside data of one class")
+    command.add_argument("--title", help="what the data are, for people; the folder's name otherwise")
+    command.add_argument("--record", metavar="NAME", help="keep the results with the models under this name")
+    _json_option(command)
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from core.datasets import load
+    from core.sweep.engine import check_cards
+    from core.sweep.grid import THESIS_KINDS
+    from core.sweep.store import CellStore
+    from core.sweep.study import CELLS_NAME, Settings, frames_of, run_study
+
+    names = list(options.model or [_model_name(None)])
+    if options.baseline is not None and _card(options.baseline).name not in [_card(name).name for name in names]:
+        names.append(options.baseline)
+    cards = [_card(name) for name in names]
+    check_cards(cards)
+    settings = Settings(
+        kinds=tuple(options.kind or THESIS_KINDS),
+        grid=options.grid,
+        side=options.side,
+        seed=options.seed,
+        level=options.level,
+        loss=options.loss,
+        baseline=None if options.baseline is None else _card(options.baseline).name,
+    )
+    table = _labelled_table(options, None if cards[0].task == "corruption" else cards[0].classes)
+    beside = load(options.beside) if options.beside else None
+    frames = frames_of(table, cards[0], beside=beside, limit=options.limit, seed=options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    store = CellStore(options.out / CELLS_NAME)
+    try:
+        study = run_study(
+            [_load(name) for name in names],
+            frames,
+            settings,
+            name=options.record or options.title or Path(options.data).name,
+            simulated=table.simulated,
+            problems=table.problems,
+            store=store,
+            command="python -m core " + shlex.join(options.arguments),
+            progress=_Progress("sweeping"),
+        )
+    except KeyboardInterrupt:
+        _complain(f"What is finished is kept in {options.out / CELLS_NAME}; the same command goes on from there.")
+        raise
+    finally:
+        store.close()
+    for problem in study.summary["problems"]:
+        _complain(problem)
+    study.write(options.out)
+    if options.record:
+        for name in names:
+            study.record(options.record, _card(name).name, _model_folder(name))
+    if options.json:
+        _print_json(study.summary | {"thresholds": study.thresholds})
+    else:
+        _print_study(study)
+    return EXIT_OK
+
+
+def _print_study(study: Any) -> None:
+    from core.sweep.describe import threshold_lines
+
+    kind = "simulated" if study.simulated else "real"
+    print(f"{study.summary['n']} {kind} images ({study.title}); {study.measure}")
+    for line in threshold_lines(study):
+        print(line)
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -801,6 +925,19 @@ def _data_option(command: argparse.ArgumentParser) -> None:
         help="a folder per class, FETAL_PLANES_DB or HC18 as published, phantoms with their manifest, plain images; "
         "or phantoms simulated as they are read: phantom:PLANES:N[:SETTINGS[:SEED]], as phantom:BPD,CRL,NT:300:unseen",
     )
+
+
+def _labelled_data_options(command: argparse.ArgumentParser) -> None:
+    _data_option(command)
+    command.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="leave such file names out")
+    command.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="PATTERN=CLASS",
+        help="label files by name, such as brain_*=brain",
+    )
+    command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
 
 
 def _json_option(command: argparse.ArgumentParser) -> None:

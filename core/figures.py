@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.evaluation import AccuracyKept, ReliabilityBin, Share
-from core.sweep import ImageSweep, SampleSweep
+from core.sweep import ImageSweep
 
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
@@ -91,40 +91,6 @@ def image_sweep_figure(
         legend={"orientation": "h", "y": -0.3, "x": 0},
         xaxis={"title": axis},
         yaxis={"range": [-0.02, 1.05], "title": "probability, SSIM"},
-    )
-    return figure
-
-
-def sample_sweep_figure(sweep: SampleSweep, axis: str, current: float | None = None, *, height: int = 300) -> go.Figure:
-    """Accuracy with its interval and SSIM with its spread against intensity, over a sample."""
-    figure = go.Figure()
-    low = [share.low for share in sweep.accuracy]
-    high = [share.high for share in sweep.accuracy]
-    _add_band(figure, sweep.intensities, low, high, BLUE)
-    figure.add_scatter(
-        x=sweep.intensities,
-        y=[share.value for share in sweep.accuracy],
-        mode="lines+markers",
-        name="accuracy (95 % interval)",
-        line={"color": BLUE},
-        hovertemplate="accuracy %{y:.2f} at %{x:.3g}<extra></extra>",
-    )
-    _add_band(figure, sweep.intensities, sweep.ssim_low, sweep.ssim_high, ORANGE)
-    figure.add_scatter(
-        x=sweep.intensities,
-        y=sweep.ssim_mean,
-        mode="lines+markers",
-        name="SSIM (5th to 95th percentile)",
-        line={"color": ORANGE},
-        hovertemplate="SSIM %{y:.2f} at %{x:.3g}<extra></extra>",
-    )
-    _mark_current(figure, current)
-    figure.update_layout(
-        height=height,
-        margin=MARGIN,
-        legend={"orientation": "h", "y": -0.3, "x": 0},
-        xaxis={"title": axis},
-        yaxis={"range": [-0.02, 1.05], "title": "accuracy, SSIM"},
     )
     return figure
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -30,3 +31,25 @@ def in_threads(
     with ThreadPoolExecutor(threads) as pool:
         # Closed half-way, map cancels what it has not begun.
         yield from pool.map(function, items)
+
+
+def ahead_in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], ahead: int, threads: int | None = None
+) -> Iterator[Result]:
+    """As :func:`in_threads`, but never more than ``ahead`` results are begun and not yet taken: memory stays bounded.
+
+    ``items`` is asked for the next one only when there is room, in the caller's thread.
+    """
+    items = iter(items)
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) >= ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

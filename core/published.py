@@ -317,6 +317,89 @@ TABLES: tuple[PublishedTable, ...] = (
 
 
 @dataclass(frozen=True)
+class PublishedShape:
+    """A figure of the corruption thesis in words: its curves are printed as pictures only.
+
+    Attributes
+    ----------
+    figure : int
+        Its number.
+    title, shape : str
+        What it plots, and what its curves do, in one sentence.
+    source : str
+    is_detection : bool
+        Whether it shows detectors of corruptions, or else a classifier of planes.
+    """
+
+    figure: int
+    title: str
+    shape: str
+    source: str
+    is_detection: bool = False
+
+
+SHAPES: tuple[PublishedShape, ...] = (
+    PublishedShape(
+        20,
+        "Accuracy against intensity",
+        "Accuracy, above 90 % on clean images, falls with intensity to a lowest level that further corruption does not "
+        "lower, crossing the limit at 1.5 % of the image lost, sigma 0.18 and radius 4.",
+        "001 §6.2.1 (lines 705 to 731)",
+    ),
+    PublishedShape(
+        21,
+        "Accuracy against SSIM",
+        "A flat start, shortest for blur, then a fall near SSIM 0.4 for scale up (almost vertical) and noise and "
+        "between 0.8 and 0.6 for blur, then flat again for noise and blur.",
+        "001 §6.2.2 (lines 733 to 749)",
+    ),
+    PublishedShape(
+        22,
+        "SSIM against intensity",
+        "All three fall and flatten: scale up steeply and soonest, noise down to 0, blur just under 0.5.",
+        "001 §6.2.3 (lines 751 to 765)",
+    ),
+    PublishedShape(
+        33,
+        "Detection against SSIM, all labelled corrupted",
+        "Accuracy is near 0 while SSIM is near 1, for those frames pass as originals, and rises as SSIM falls; "
+        "Xception lies above VGG16.",
+        "001 §7.4.1 (lines 1066 to 1075)",
+        is_detection=True,
+    ),
+    PublishedShape(
+        34,
+        "Detection by kind, with limits",
+        "High at first (100 % for noise and blur, scale up sinking to 85 %), a steep fall before the limit and its "
+        "mirror image after it, then high to the end; VGG16 falls earlier than Xception under noise.",
+        "001 §7.4.2 (lines 1077 to 1125)",
+        is_detection=True,
+    ),
+    PublishedShape(
+        39,
+        "Detection against intensity, without limits",
+        "0 % at first, since every frame is labelled corrupted, then rising: the reverse of the fall of a classifier's "
+        "accuracy.",
+        "002 A.2",
+        is_detection=True,
+    ),
+    PublishedShape(
+        40,
+        "Mean detection against SSIM",
+        "The mean over the corruptions changes in several steps, since each is found at an SSIM of its own; Xception "
+        "lies above VGG16.",
+        "002 A.2",
+        is_detection=True,
+    ),
+)
+
+
+def published_shapes(*, is_detection: bool) -> list[PublishedShape]:
+    """The thesis's figures of detectors, or of a classifier of planes."""
+    return [shape for shape in SHAPES if shape.is_detection == is_detection]
+
+
+@dataclass(frozen=True)
 class Finding:
     """What a seed says of a figure, in its words.
 

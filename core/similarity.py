@@ -124,12 +124,17 @@ class Reference:
     def ssim(self, image: np.ndarray, region: np.ndarray | None = None) -> float:
         """SSIM of ``image`` and the reference, see :func:`ssim`."""
         values = self._map(image)
-        return self._mean_inside(values) if region is None else float(values[self._checked_region(region)].mean())
+        return self._mean_inside(values) if region is None else _mean_of(values, self._checked_region(region))
 
     def ssim_of_both(self, image: np.ndarray, region: np.ndarray) -> tuple[float, float]:
         """SSIM of the whole frame and of a region, from one map."""
         values = self._map(image)
-        return self._mean_inside(values), float(values[self._checked_region(region)].mean())
+        return self._mean_inside(values), _mean_of(values, self._checked_region(region))
+
+    def measure(self, image: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, float, float]:
+        """The map around every pixel with the SSIM of the whole frame and of a region, all from one computation."""
+        values = self._map(image)
+        return values.copy(), self._mean_inside(values), float(values[self._checked_region(region)].mean())
 
     def _mean_inside(self, values: np.ndarray) -> float:
         """Over the windows that lie wholly inside the frame, as scikit-image does."""
@@ -142,6 +147,14 @@ class Reference:
 
     def _map(self, image: np.ndarray) -> np.ndarray:
         """The map in one of this thread's work arrays, good until the next call."""
+        parts = self._parts(image)
+        return self._fraction(*parts, top=parts[0], bottom=parts[1])
+
+    def _parts(self, image: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Twice the product of the means, the sum of their squares, twice the covariance, the sum of the variances.
+
+        Each (H, W) float64 in one of this thread's work arrays, good until the next call.
+        """
         self._check(image)
         if image.dtype.kind != self._kind:
             raise ParameterError("SSIM cannot compare an 8-bit image with a floating-point one: convert one of them.")
@@ -161,17 +174,29 @@ class Reference:
         squares = np.multiply(mean, mean, out=mean)
         squares += np.multiply(self._mean, self._mean, out=work)
         variances -= squares
-        variances += self._c2
         covariance -= product
         covariance *= 2
-        covariance += self._c2
         product *= 2
-        product += self._c1
-        squares += self._c1
-        product *= covariance
-        squares *= variances
-        product /= squares
-        return product
+        return product, squares, covariance, variances
+
+    def _fraction(
+        self,
+        product: np.ndarray,
+        squares: np.ndarray,
+        covariance: np.ndarray,
+        variances: np.ndarray,
+        *,
+        top: np.ndarray,
+        bottom: np.ndarray,
+    ) -> np.ndarray:
+        """The map from its parts, put into ``top``; ``bottom`` is overwritten too, and one more work array."""
+        work = _work_arrays(self.shape)[1]
+        np.add(product, self._c1, out=top)
+        top *= np.add(covariance, self._c2, out=work)
+        np.add(squares, self._c1, out=bottom)
+        bottom *= np.add(variances, self._c2, out=work)
+        top /= bottom
+        return top
 
     def _check(self, image: np.ndarray) -> None:
         if not isinstance(image, np.ndarray) or image.ndim != 2:
@@ -201,6 +226,11 @@ class Reference:
         if not region.any():
             raise ParameterError("SSIM's region is empty: choose a region with at least one pixel.")
         return region
+
+
+def _mean_of(values: np.ndarray, region: np.ndarray) -> float:
+    """Mean over a region's pixels; OpenCV adds them up in double precision without copying them first."""
+    return float(cv2.mean(values, np.ascontiguousarray(region).view(np.uint8))[0])
 
 
 class _PassingReference(Reference):
@@ -248,3 +278,40 @@ def ssim_map(
     Windows at the border are filled up by mirroring, as scikit-image does.
     """
     return _PassingReference(reference, definition, data_range).map(image)
+
+
+REGIONS = ("sector", "frame")
+READINGS: tuple[tuple[str, str], ...] = tuple((name, region) for name in DEFINITIONS for region in REGIONS)
+"""Every definition in every region, in the order of :meth:`AllReadings.compare`."""
+
+
+class AllReadings:
+    """A frame to which many others are compared, in every definition and region at once.
+
+    The two definitions with uniform windows differ in their constants alone, so they share their sums.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        (H, W), as for :class:`Reference`, sides of at least 11.
+    sector : numpy.ndarray of bool
+        (H, W), with at least one pixel.
+    """
+
+    def __init__(self, image: np.ndarray, sector: np.ndarray) -> None:
+        self._references = {name: Reference(image, name) for name in DEFINITIONS}
+        self._sector = self._references["wang"]._checked_region(sector)
+
+    def compare(self, image: np.ndarray) -> np.ndarray:
+        """SSIM of (H, W) and the frame in the order of :data:`READINGS`, (6,) float64."""
+        wang, skimage, annex = self._references.values()
+        scores = self._both(wang, wang._map(image))
+        parts = skimage._parts(image)
+        spare = _work_arrays(image.shape)[5:]
+        scores += self._both(skimage, skimage._fraction(*parts, top=spare[0], bottom=spare[1]))
+        scores += self._both(annex, annex._fraction(*parts, top=spare[0], bottom=spare[1]))
+        return np.array(scores)
+
+    def _both(self, reference: Reference, values: np.ndarray) -> list[float]:
+        """Mean in the sector and in the frame."""
+        return [_mean_of(values, self._sector), reference._mean_inside(values)]

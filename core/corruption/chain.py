@@ -23,6 +23,11 @@ class Step:
     def __post_init__(self) -> None:
         object.__setattr__(self, "intensity", get(self.kind).check(self.intensity))
 
+    @property
+    def amount(self) -> str:
+        """The intensity in words: ``disk radius 4 pixels``."""
+        return get(self.kind).amount(self.intensity)
+
 
 @dataclass(frozen=True)
 class Chain:

@@ -430,6 +430,7 @@ class Annotation(SectorCorruption):
     description = "Labels, calipers and dotted lines are drawn over the echoes and saved with them."
     source = "reference §1; annex 002, figure 38"
 
+    TRIES = 64
     WORDS = ("BPD 47.2mm", "HC 18.4", "CRL", "NT 1.8 mm", "FL", "22w3d", "R", "L", "Cavum", "Th", "TIs 0.2", "12:04:31")
 
     @classmethod
@@ -440,16 +441,22 @@ class Annotation(SectorCorruption):
     def _corrupt_echoes(
         cls, levels: np.ndarray, sector: np.ndarray, intensity: float, generator: np.random.Generator
     ) -> np.ndarray:
-        rows, columns = np.nonzero(sector)
         result = levels
         for mark in range(math.ceil(intensity)):
             # Each mark draws on a chance of its own, so that more intensity adds marks and moves none.
             chance = np.random.default_rng(generator.integers(2**63))
-            place = chance.integers(len(rows))
-            drawn = cls._mark((int(columns[place]), int(rows[place])), levels.shape, chance)
+            drawn = cls._mark(cls._place(sector, chance), levels.shape, chance)
             opacity = np.float32(min(1.0, intensity - mark) / 255) * drawn
             result = result * (1 - opacity) + opacity * np.float32(chance.uniform(0.8, 1.0))
         return result
+
+    @classmethod
+    def _place(cls, sector: np.ndarray, chance: np.random.Generator) -> tuple[int, int]:
+        """Column and row of a pixel of the sector, the same place of the picture at every size."""
+        places = chance.random((cls.TRIES, 2)) * sector.shape
+        inside = sector[tuple(places.astype(int).T)]
+        row, column = places[inside.argmax()].astype(int)
+        return int(column), int(row)
 
     @classmethod
     def _mark(cls, place: tuple[int, int], shape: tuple[int, int], chance: np.random.Generator) -> np.ndarray:

@@ -7,14 +7,15 @@ import importlib
 import pkgutil
 
 from core.explain.base import METHODS, Method, get_method
+from core.explain.cam import ActivationMethod
 from core.zoo.cards import Card
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["METHODS", "Method", "get_method", "quick_method"]
+__all__ = ["METHODS", "ActivationMethod", "Method", "get_method", "quick_method"]
 
 
-def quick_method(card: Card) -> Method:
+def quick_method(card: Card) -> ActivationMethod:
     """Class activation mapping, which hides nothing and needs one pass; Grad-CAM where the network forbids it."""
     return get_method("grad_cam" if get_method("cam").obstacle(card) else "cam")

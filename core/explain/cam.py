@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,34 @@ if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
 
 
-class ClassActivationMapping(Method):
+class ActivationMethod(Method):
+    """A method that needs the forward pass alone, or that and the head's gradient: its pass also gives the answer."""
+
+    family = "activation"
+
+    def obstacle(self, card: Card) -> str | None:
+        if not card.detection:
+            return None
+        return (
+            f"{self.title} needs a network that answers from its last feature maps alone; this one looks at layers of "
+            "every depth."
+        )
+
+    @abstractmethod
+    def look(
+        self, model: Classifier, images: np.ndarray, targets: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Logits (N, K), pooled features (N, F) and maps (N, S, S) from one pass over images (N, S, S) in [0, 1]."""
+
+    def explain(
+        self, model: Classifier, images: np.ndarray, targets: np.ndarray, progress: Progress = no_progress
+    ) -> np.ndarray:
+        maps = self.look(model, images, targets)[-1]
+        progress(1.0)
+        return maps
+
+
+class ClassActivationMapping(ActivationMethod):
     """The last feature maps weighed by the dense layer's weights of the class.
 
     Its mean over the feature grid plus the class's bias is the logit itself, so it leaves nothing out; it needs global
@@ -24,7 +52,6 @@ class ClassActivationMapping(Method):
 
     name = "cam"
     title = "Class activation mapping"
-    family = "activation"
     explanation = "Adds up the network's last feature maps with the weights that lead to the class."
     trust = "Shows roughly where the evidence lies and sums exactly to the score; too coarse to outline a structure."
     paper = "Zhou et al. 2016, arXiv:1512.04150"
@@ -32,19 +59,19 @@ class ClassActivationMapping(Method):
     order = 2
 
     def obstacle(self, card: Card) -> str | None:
-        if not card.architecture.get("dense"):
-            return None
+        if card.detection or not card.architecture.get("dense"):
+            return super().obstacle(card)
         return f"{self.title} needs a network without a hidden layer after the pooling; use Grad-CAM for this one."
 
-    def explain(
-        self, model: Classifier, images: np.ndarray, targets: np.ndarray, progress: Progress = no_progress
-    ) -> np.ndarray:
+    def look(
+        self, model: Classifier, images: np.ndarray, targets: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if obstacle := self.obstacle(model.card):
             raise ParameterError(obstacle)
-        _, maps = model.network.feature_maps(images)
+        logits, maps = model.network.feature_maps(images)
         kernel = np.asarray(model.network.model.get_layer(LOGITS_LAYER).kernel)
-        progress(1.0)
-        return resize_maps(weigh(maps, kernel[:, targets].T), images.shape[-1])
+        coarse = weigh(maps, kernel[:, targets].T)
+        return logits, maps.mean(axis=(1, 2)), resize_maps(coarse, images.shape[-1])
 
 
 def weigh(maps: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ from core.preprocessing.stages import (
     finish,
     histogram,
     prepare,
+    reduced,
     run,
 )
 
@@ -57,5 +58,6 @@ __all__ = [
     "finish",
     "histogram",
     "prepare",
+    "reduced",
     "run",
 ]

@@ -6,7 +6,7 @@ resizes, because stretch and median would erase the very corruption that it look
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -221,6 +221,18 @@ def finish(
     if chain == "plane":
         gray = _enhance(gray, cleaned.sector, settings, _nobody)
     return _watched_resize(gray, settings, _checked_size(size, settings), _nobody)
+
+
+def reduced(cleaned: Cleaned, side: int) -> Cleaned:
+    """A cleaned frame averaged by area until the root of its area is ``side`` pixels; never enlarged."""
+    height, width = cleaned.gray.shape
+    factor = side / (height * width) ** 0.5
+    if factor >= 1:
+        return cleaned
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    gray = cv2.resize(cleaned.gray, size, interpolation=cv2.INTER_AREA)
+    sector = cv2.resize(cleaned.sector.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    return replace(cleaned, gray=gray, sector=sector)
 
 
 def histogram(image: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray:

@@ -7,8 +7,11 @@ by examination, so no copy of a frame can stand on both sides. Protocols:
     Every frame once as it is and once in each of the thesis's kinds, intensities drawn from its training ranges
     (tables 5 and 6).
 ``full``
-    From the published limit to the end of the range: 7 steps of scale up, 5 of blur, 7 of noise; every clean frame
-    counts as often as all steps together, 19 times, as in tables 7 and 8.
+    From the published limit to the end of the range: 7 steps of scale up, 5 of blur, 7 of noise (tables 7 and 8); every
+    clean frame counts as often as all steps together, 19 times.
+``limits``
+    The same steps, but for originals as many copies from 0 to just below the limit: the thesis's reading, in which a
+    slightly corrupted copy counts as original.
 ``foreign``
     Like ``basic``, but corrupted by code that is not ours: Pillow crops and resizes with a Lanczos kernel, SciPy takes
     the median, NumPy adds the noise; everything goes through JPEG of quality 80 and is resized by Pillow.
@@ -16,6 +19,9 @@ by examination, so no copy of a frame can stand on both sides. Protocols:
     Clean frames alone, six harmless variations of each (mirrored, a little nearer, another resolution, JPEG).
 ``severities``
     Every frame in every kind at each of its five severities, and as it is.
+
+The protocols of many steps reduce frames to twice the thesis's side first: intensities mean the same there, and a
+median over the largest disk takes a tenth of a second instead of one.
 """
 
 from __future__ import annotations
@@ -27,12 +33,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from core.corruption import CORRUPTIONS, scale
+from core.corruption import CORRUPTIONS, REFERENCE_SIDE, scale
 from core.corruption.severity import LEVELS, intensity_of
 from core.datasets import Table, read_pixels
 from core.errors import DatasetError, ImageError, ParameterError
 from core.parallel import in_threads
-from core.preprocessing import Cleaned, clean, finish
+from core.preprocessing import Cleaned, clean, finish, reduced
 from core.similarity import Reference
 from core.zoo.assessment import Assessment, rows_of
 from core.zoo.detection import ORIGINAL, judge
@@ -42,17 +48,23 @@ THESIS_STEPS = {"scale_up": 7, "blur": 5, "noise": 7}
 VARIATIONS = 6
 FOREIGN_QUALITY = 80
 CHUNK = 16
+REDUCED = ("full", "limits", "severities")
+WORKING_SIDE = 2 * REFERENCE_SIDE
 
 
 @dataclass(frozen=True)
 class Case:
-    """One image of a test: which corruption, how much, how often it counts, and whose code makes it."""
+    """One image of a test: which corruption, how much, how often it counts, whose code makes it, and the right answer.
+
+    Without a ``label`` the kind is right.
+    """
 
     kind: str
     intensity: float
     seed: tuple[int, ...]
     weight: int = 1
     maker: str = "core"
+    label: str = ""
 
 
 Protocol = Callable[[int, list[str]], list[Case]]
@@ -77,6 +89,14 @@ def _full(index: int, kinds: list[str]) -> list[Case]:
     return cases
 
 
+def _limits(index: int, kinds: list[str]) -> list[Case]:
+    cases = [case for case in _full(index, kinds) if case.kind != ORIGINAL]
+    for kind, steps in THESIS_STEPS.items():
+        for intensity in np.linspace(0, CORRUPTIONS[kind].published_limit, steps, endpoint=False):
+            cases.append(Case(kind, float(intensity), (index,), label=ORIGINAL))
+    return cases
+
+
 def _foreign(index: int, kinds: list[str]) -> list[Case]:
     return _basic(index, kinds, "foreign")
 
@@ -95,6 +115,7 @@ def _severities(index: int, kinds: list[str]) -> list[Case]:
 PROTOCOLS: dict[str, Protocol] = {
     "basic": _basic,
     "full": _full,
+    "limits": _limits,
     "foreign": _foreign,
     "clean": _clean,
     "severities": _severities,
@@ -106,8 +127,8 @@ def assess_detector(
 ) -> Assessment:
     """Test a detector on the frames of ``table``, whose labels do not matter.
 
-    Rows have, beside those of :func:`core.zoo.assessment.assess`, ``intensity``, ``ssim`` (Wang's, inside the sector)
-    and ``verdict`` (:func:`core.zoo.detection.judge`). ``predicted`` is the likeliest class.
+    Rows have, beside those of :func:`core.zoo.assessment.assess`, ``kind``, ``intensity``, ``ssim`` (Wang's, inside the
+    sector) and ``verdict`` (:func:`core.zoo.detection.judge`). ``predicted`` is the likeliest class.
 
     Raises
     ------
@@ -128,6 +149,8 @@ def assess_detector(
             cleaned = clean(read_pixels(path), model.settings)
         except ImageError as error:
             return index, f"{path}: {error}"
+        if protocol in REDUCED:
+            cleaned = reduced(cleaned, WORKING_SIDE)
         return index, list(_images(model, cleaned, PROTOCOLS[protocol](index, kinds)))
 
     for start in range(0, len(table), CHUNK):
@@ -148,7 +171,7 @@ def _images(model: Classifier, cleaned: Cleaned, cases: list[Case]) -> Iterator[
     reference = Reference(cleaned.gray)
     for case in cases:
         if case.maker == "foreign":
-            yield case, *_foreign_image(cleaned, case, model.card.size, reference)
+            yield case, *foreign_image(cleaned, case, model.card.size, reference)
             continue
         if case.maker == "varied":
             from core.zoo.training.corrupted import perhaps_jpeg, varied_clean
@@ -164,7 +187,7 @@ def _images(model: Classifier, cleaned: Cleaned, cases: list[Case]) -> Iterator[
         yield case, finish(frame, model.settings, model.card.input["chain"], model.card.size), similarity
 
 
-def _foreign_image(cleaned: Cleaned, case: Case, size: int, reference: Reference) -> tuple[np.ndarray, float]:
+def foreign_image(cleaned: Cleaned, case: Case, size: int, reference: Reference) -> tuple[np.ndarray, float]:
     """The network's image (S, S) made without a line of core.corruption or OpenCV, and the SSIM before resizing."""
     from PIL import Image
     from scipy.ndimage import median_filter
@@ -199,9 +222,10 @@ def _foreign_image(cleaned: Cleaned, case: Case, size: int, reference: Reference
 
 def _rows(model: Classifier, source: pd.DataFrame, made: list[tuple[Case, np.ndarray, float]]) -> pd.DataFrame:
     cases, images, similarities = zip(*made, strict=True)
-    labels = pd.Series([case.kind for case in cases])
+    labels = pd.Series([case.label or case.kind for case in cases])
     prediction = model.predict_prepared(np.stack(images))
     rows = rows_of(prediction, source, labels)
+    rows["kind"] = [case.kind for case in cases]
     rows["intensity"] = [round(case.intensity, 4) for case in cases]
     rows["ssim"] = np.round(similarities, 4)
     rows["verdict"] = [verdict.label for verdict in judge(model, prediction)]

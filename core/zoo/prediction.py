@@ -79,7 +79,10 @@ class Classifier:
 
     def predict_prepared(self, images: np.ndarray) -> Prediction:
         """Predict images (N, S, S) that :meth:`prepare` made, uint8 or float32 in [0, 1]."""
-        logits, pooled = self.network.forward(to_unit(images))
+        return self.read(*self.network.forward(to_unit(images)))
+
+    def read(self, logits: np.ndarray, pooled: np.ndarray) -> Prediction:
+        """The prediction that logits (N, K) and pooled features (N, F) of N images make."""
         typicality = self.typicality.score(pooled)
         return Prediction(self.classes, self.softmax(logits), typicality, typicality < self.card.novelty_threshold)
 

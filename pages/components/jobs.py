@@ -2,6 +2,9 @@
 
 A click anywhere, on *Cancel* too, makes Streamlit end the running script at its next call; the bar is such a call. What
 was not finished is not stored.
+
+Where the page should go on answering meanwhile, the work runs in the background (:class:`core.cache.Job`) and
+:func:`watch_jobs` shows its bar.
 """
 
 from __future__ import annotations
@@ -12,6 +15,9 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from core.cache import Job
+
+WATCHED_EVERY_SECONDS = 0.5
 SHOWN_EVERY_SECONDS = 0.2
 
 
@@ -40,3 +46,27 @@ def progress_bar(text: str, cancel: Callable[[], None] | None = None) -> Iterato
         yield show
     finally:
         slot.empty()
+
+
+def watch_jobs(jobs: dict[str, Job], cancel: Callable[[str], None]) -> None:
+    """Bars of jobs that run in the background, by what they are called; the page is drawn anew as each ends.
+
+    ``cancel`` is told the name of the one whose button is clicked.
+    """
+    st.fragment(_draw_bars, run_every=WATCHED_EVERY_SECONDS)(jobs, cancel)
+
+
+def _draw_bars(jobs: dict[str, Job], cancel: Callable[[str], None]) -> None:
+    if any(job.done for job in jobs.values()):
+        st.rerun()
+    for name, job in jobs.items():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(min(job.share, 1.0), text=f"{name}: {100 * job.share:.0f} %")
+            st.button(
+                "Cancel", icon=":material/cancel:", on_click=_cancel, args=(name, job, cancel), key=f"stop {name}"
+            )
+
+
+def _cancel(name: str, job: Job, cancel: Callable[[str], None]) -> None:
+    job.cancel()
+    cancel(name)

@@ -15,7 +15,7 @@ MODEL = "model"
 KIND = "kind"
 SEED = "seed"
 REGION = "region"
-VIEW = "view"
+EARLIER = "earlier"
 METHODS = "methods"
 TARGET = "target"
 OPACITY = "opacity"
@@ -36,8 +36,12 @@ STUDY = "study"
 MEASURE = "measure"
 AXIS = "axis"
 FALL = "fall"
+SWEEP = "sweep"
+SWEEP_MODELS = "sweep_models"
+SWEEP_KINDS = "sweep_kinds"
+SWEEP_SSIM = "sweep_ssim"
 
-KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store")
+KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store", "subject_store", "move_store")
 
 
 def intensity_key(kind: str) -> str:

@@ -1,6 +1,7 @@
 """The command line's contract, in process; and a few commands as real processes."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -128,6 +129,19 @@ def test_predict_asks_an_ensemble_where_there_is_one(models, image, capsys):
         ["drift", "--data", "OUT", "--out", "OUT/study", "--limit", "1"],
         ["drift", "--data", "phantom:BPD:3", "--split", "test", "--out", "OUT/study"],
         ["drift", "--data", "OUT"],
+        ["sweep", "--data", "OUT/nowhere", "--out", "OUT/s"],
+        ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--kind", "melt"],
+        ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--grid", "monthly"],
+        ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--side", "4"],
+        ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--level", "90"],
+        ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--loss", "nan"],
+        ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--model", "nothing"],
+        ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--model", "shapes", "--model", "shapes"],
+        ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--baseline", "nothing"],
+        ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--beside", "SHAPES"],
+        ["sweep", "--data", "SHAPES/BPD", "--out", "OUT/s"],
+        ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--limit", "0"],
+        ["sweep", "--data", "SHAPES"],
         ["train", "--data", "OUT/nowhere", "--out", "OUT/model", "--weights", "none"],
         ["train", "--data", "OUT", "--out", "OUT/model", "--weights", "OUT/none.h5"],
         ["phantom", "--plane", "spleen", "--out", "OUT"],
@@ -141,10 +155,10 @@ def test_predict_asks_an_ensemble_where_there_is_one(models, image, capsys):
     ],
     ids=" ".join,
 )
-def test_unusable_arguments_give_one_line_and_two(models, image, tmp_path, capsys, arguments):
+def test_unusable_arguments_give_one_line_and_two(models, image, shape_folder, tmp_path, capsys, arguments):
     (tmp_path / "OUT").mkdir()
-    places = {"IMAGE": str(image)}
-    given = [places.get(text, text.replace("OUT", str(tmp_path / "OUT"), 1)) for text in arguments]
+    places = {"IMAGE": str(image), "OUT": str(tmp_path / "OUT"), "SHAPES": str(shape_folder)}
+    given = [re.sub("|".join(places), lambda found: places[found[0]], text, count=1) for text in arguments]
     assert run(*given) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -229,6 +243,70 @@ def test_evaluate_of_heads_alone_gives_shares_and_the_small_ones_apart(models, t
     assert row["simulated"] is False
 
 
+SWEPT = ["--kind", "noise", "--grid", "severities", "--limit", "3"]
+
+
+def test_sweep_writes_curves_thresholds_and_rows(models, shape_folder, tmp_path, capsys):
+    out = tmp_path / "swept"
+    given = ["sweep", "--model", "shapes", "--data", shape_folder, "--out", out, *SWEPT, "--baseline", "shapes"]
+    assert run(*given, "--json") == 0
+    (summary,) = lines(capsys.readouterr().out)
+    curves = pd.read_csv(out / "sweep.csv")
+    assert list(curves.columns[:7]) == ["kind", "intensity", "n", "accuracy", "ci_low", "ci_high", "ssim"]
+    assert len(curves) == 6
+    assert set(curves["n"]) == {9}
+    assert curves["ssim"].iloc[0] == 1
+    assert curves["ssim"].is_monotonic_decreasing
+    rows = pd.read_csv(out / "rows.csv.gz", keep_default_na=False)
+    assert len(rows) == 6 * 9
+    right = rows[["p_BPD", "p_CRL", "p_NT"]].idxmax(axis=1).str.removeprefix("p_") == rows["label"]
+    assert right.groupby(rows["intensity"]).mean().tolist() == pytest.approx(curves["accuracy"].tolist(), abs=1e-5)
+    limits = json.loads((out / "thresholds.json").read_text())
+    noise = limits["models"]["shapes"]["noise"]
+    assert noise["published_limit"] == 0.18
+    assert {"value", "low", "high", "status", "n"} <= set(noise["level"]) & set(noise["loss"])
+    assert summary["thresholds"] == limits
+    assert summary["simulated"] is False
+    assert summary["command"].startswith("python -m core sweep --model shapes")
+    assert summary["corruption_errors"]["baseline"] == "shapes"
+    assert summary["answers_computed"] == summary["answers"] == 54
+    # Once more: all is found; with one more image a class, only these are computed.
+    assert run(*given, "--json") == 0
+    assert lines(capsys.readouterr().out)[0]["answers_computed"] == 0
+    given[given.index("--limit") + 1] = "4"
+    assert run(*given, "--json") == 0
+    assert lines(capsys.readouterr().out)[0]["answers_computed"] == 18
+
+
+def test_sweep_of_one_class_is_a_share_called_and_is_recorded(models, shape_folder, tmp_path, capsys):
+    out = tmp_path / "swept"
+    given = ["sweep", "--data", shape_folder / "BPD", "--label", "*.png=BPD", "--out", out, *SWEPT]
+    assert run(*given, "--beside", shape_folder / "NT", "--record", "rings and half disks") == 0
+    printed = capsys.readouterr().out
+    assert "share called BPD" in printed
+    assert "the thesis's limit: 0.18" in printed
+    kept = models / "shapes" / "sweep" / "rings_and_half_disks"
+    assert sorted(path.name for path in kept.iterdir()) == ["sweep.csv", "sweep.json", "thresholds.json"]
+    curves = pd.read_csv(kept / "sweep.csv")
+    assert set(curves["beside_n"]) == {3}
+    assert json.loads((kept / "sweep.json").read_text())["data"] == "rings and half disks"
+
+
+def test_a_stopped_sweep_says_how_to_go_on(models, shape_folder, tmp_path, capsys, monkeypatch):
+    def stop(self, share):
+        if share > 0.3:
+            raise KeyboardInterrupt
+
+    given = ["sweep", "--data", shape_folder, "--out", tmp_path / "swept", *SWEPT]
+    with monkeypatch.context() as patch:
+        patch.setattr(cli._Progress, "__call__", stop)
+        patch.setattr("core.sweep.engine.BATCH", 4)
+        assert run(*given) == 130
+    assert "goes on from there" in capsys.readouterr().err
+    assert run(*given, "--json") == 0
+    assert 0 < lines(capsys.readouterr().out)[0]["answers_computed"] < 54
+
+
 def test_explain_writes_map_and_overlay(models, shape_folder, tmp_path, capsys):
     picture = shape_folder / "NT" / "000.png"
     out = tmp_path / "map"
@@ -299,7 +377,9 @@ def test_phantom_raw_writes_screen_clean_twin_and_mask(tmp_path):
 def test_help_names_every_command(capsys):
     assert run("--help") == 0
     text = capsys.readouterr().out
-    for command in ("models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "explain", "drift", "train"):
+    for command in (
+        "models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "sweep", "explain", "drift", "train",
+    ):  # fmt: skip
         assert command in text
 
 
@@ -315,6 +395,7 @@ def test_a_full_disk_is_a_sentence(image, tmp_path, capsys, monkeypatch):
         ["models", "--json"],
         ["predict", "nowhere.png", "--json"],
         ["drift", "--data", "nowhere", "--out", "nowhere"],
+        ["sweep", "--data", "x", "--out", "y"],
         ["frobnicate"],
     ],
 )

@@ -11,11 +11,10 @@ from core.figures import (
     image_sweep_figure,
     probability_bars,
     reliability_diagram,
-    sample_sweep_figure,
     share_text,
     spread_bars,
 )
-from core.sweep import ImageSweep, SampleSweep
+from core.sweep import ImageSweep
 
 PLANES = ["BPD", "CRL", "NT"]
 
@@ -45,19 +44,6 @@ def test_a_sweep_marks_the_flip_and_the_current_intensity(flip, current):
     assert np.allclose(series["SSIM (sector)"].y, sweep.ssim)
     marks = {"flips": flip, "now": current}
     assert vertical_lines(figure) == {text: x for text, x in marks.items() if x is not None}
-
-
-def test_a_sample_s_curves_lie_inside_their_bands():
-    shares = [wilson(right, 20) for right in (20, 15, 5)]
-    mean, low, high = np.array([1, 0.6, 0.2]), np.array([1, 0.5, 0.1]), np.array([1, 0.7, 0.4])
-    sweep = SampleSweep("blur", np.array([0.0, 1, 2]), shares, mean, low, high)
-    figure = sample_sweep_figure(sweep, "Radius", 1.5)
-    upper, lower, accuracy, ssim_upper, ssim_lower, ssim = (np.asarray(trace.y, float) for trace in figure.data)
-    assert np.allclose(accuracy, [1, 0.75, 0.25])
-    assert np.all(lower <= accuracy)
-    assert np.all(accuracy <= upper)
-    assert np.allclose((ssim_lower, ssim, ssim_upper), (low, mean, high))
-    assert vertical_lines(figure) == {"now": 1.5}
 
 
 @pytest.mark.parametrize("shares", [True, False])

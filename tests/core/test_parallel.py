@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from core.parallel import in_threads
+from core.parallel import ahead_in_threads, in_threads
 
 
 @pytest.mark.parametrize("threads", [None, 1, 3])
@@ -45,3 +45,30 @@ def test_who_stops_asking_stops_the_rest(threads):
     next(results)
     results.close()
     assert len(begun) < 100
+
+
+def test_never_more_is_begun_than_asked_for():
+    begun, taken = [], []
+
+    def asked():
+        for number in range(30):
+            begun.append(number)
+            assert len(begun) - len(taken) <= 4
+            yield number
+
+    for result in ahead_in_threads(lambda number: number * number, asked(), ahead=4, threads=3):
+        taken.append(result)
+    assert taken == [number * number for number in range(30)]
+
+
+def test_whoever_stops_asking_stops_what_waits():
+    begun = []
+
+    def slow(number):
+        begun.append(number)
+        time.sleep(0.02)
+        return number
+
+    for _ in ahead_in_threads(slow, range(100), ahead=3, threads=1):
+        break
+    assert len(begun) <= 3

@@ -14,6 +14,8 @@ from core.errors import ImageError, ParameterError, PlaneLabError
 from core.preprocessing import (
     COLOUR_BOXES,
     THESIS,
+    Box,
+    Cleaned,
     PreprocessingSettings,
     annotation_mask,
     clean,
@@ -23,6 +25,7 @@ from core.preprocessing import (
     finish,
     histogram,
     prepare,
+    reduced,
     run,
 )
 
@@ -738,3 +741,16 @@ def test_wrong_settings_are_refused_with_a_sentence(wrong):
 def test_settings_must_be_an_object():
     with pytest.raises(ParameterError, match="names and values"):
         PreprocessingSettings.from_dict([("size", 9)])
+
+
+def test_reduced_frames_are_area_means_and_never_larger():
+    gray = np.random.default_rng(0).integers(0, 256, (60, 90)).astype(np.uint8)
+    sector = np.zeros((60, 90), bool)
+    sector[20:40, 30:60] = True
+    cleaned = Cleaned(gray, sector, Box(0, 60, 0, 90), ())
+    side = (60 * 90) ** 0.5 / 3
+    small = reduced(cleaned, side)
+    assert small.gray.shape == small.sector.shape == (20, 30)
+    np.testing.assert_allclose(small.gray, gray.reshape(20, 3, 30, 3).mean(axis=(1, 3)), atol=0.51)
+    assert small.sector.sum() == pytest.approx(sector.sum() / 9, abs=8)
+    assert reduced(cleaned, 300) is cleaned

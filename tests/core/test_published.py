@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from core.corruption import CORRUPTIONS
-from core.published import CORRUPTION_CLASSES, MODELS, TABLES, published_models, published_tables
+from core.published import (
+    CORRUPTION_CLASSES,
+    MODELS,
+    SHAPES,
+    TABLES,
+    published_models,
+    published_shapes,
+    published_tables,
+)
 from core.zoo.architectures import BACKBONES
 from core.zoo.cards import TASKS
 
@@ -95,3 +103,13 @@ def test_spelled_as_in_the_cards_and_each_with_a_source():
         assert one.source[:3] in ("000", "001", "004")
     assert {model.backbone for model in MODELS} <= set(BACKBONES)
     assert all(len(row) == len(table.columns) for table in TABLES for row in table.rows)
+
+
+def test_the_seven_figures_are_told_with_their_source():
+    assert [shape.figure for shape in published_shapes(is_detection=False)] == [20, 21, 22]
+    assert [shape.figure for shape in published_shapes(is_detection=True)] == [33, 34, 39, 40]
+    for shape in SHAPES:
+        assert shape.source.startswith(("001", "002"))
+        assert shape.shape.endswith(".")
+    limits = {kind: CORRUPTIONS[kind].published_limit for kind in ("scale_up", "noise", "blur")}
+    assert all(f"{limit:g}" in SHAPES[0].shape for limit in limits.values())

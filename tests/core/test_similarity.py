@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 from skimage.metrics import structural_similarity
 
 from core.errors import ParameterError
-from core.similarity import DEFINITIONS, Reference, ssim, ssim_map
+from core.similarity import DEFINITIONS, READINGS, AllReadings, Reference, ssim, ssim_map
 
 THEIRS = {
     "wang": {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False},
@@ -189,3 +189,26 @@ def test_both_regions_from_one_map_are_the_two_taken_singly(definition):
     region = generator.random((40, 50)) < 0.3
     reference = Reference(first, definition)
     assert reference.ssim_of_both(second, region) == (reference.ssim(second), reference.ssim(second, region))
+
+
+@pytest.mark.parametrize("shape", [(40, 64), (174, 174)])
+def test_all_readings_at_once_are_each_reading_alone(shape):
+    generator = np.random.default_rng(4)
+    reference = generator.integers(0, 256, shape, dtype=np.uint8)
+    reference[:10] = 0
+    sector = np.zeros(shape, bool)
+    sector[5:-7, 9:-3] = True
+    readings = AllReadings(reference, sector)
+    for spread in (0, 5, 80):
+        image = np.clip(reference + generator.normal(0, spread, shape), 0, 255).astype(np.uint8)
+        scores = dict(zip(READINGS, readings.compare(image), strict=True))
+        assert set(scores) == {(name, region) for name in DEFINITIONS for region in ("sector", "frame")}
+        for (name, region), score in scores.items():
+            assert score == pytest.approx(
+                ssim(reference, image, name, sector if region == "sector" else None), abs=1e-12
+            )
+        options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "full": True}
+        _, there = structural_similarity(reference, image, **options)
+        assert scores["wang", "sector"] == pytest.approx(there[sector].mean(), abs=1e-6)
+        _, there = structural_similarity(reference, image, full=True, data_range=510)
+        assert scores["annex", "sector"] == pytest.approx(there[sector].mean(), abs=1e-6)

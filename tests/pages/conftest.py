@@ -188,6 +188,7 @@ def use_models(monkeypatch) -> Callable[[Path], None]:
     """``use_models(folder)``: the app finds its models there, and reads them anew."""
     from core import cache
     from core.explain import drift_study
+    from core.sweep import study
     from core.zoo import assessment, history, registry
 
     def forget() -> None:
@@ -197,6 +198,8 @@ def use_models(monkeypatch) -> Callable[[Path], None]:
             cache.evaluation_rows,
             cache.assessments,
             cache.history,
+            cache.studies,
+            cache.study,
             cache.drift_folders,
             cache.drift_study,
         ):
@@ -209,6 +212,7 @@ def use_models(monkeypatch) -> Callable[[Path], None]:
             registry.load_model,
             assessment.read_evaluation,
             history.read_history,
+            study.stored_studies,
             drift_study.study_folders,
         ):
             monkeypatch.setattr(function, "__defaults__", (folder,))

@@ -4,7 +4,7 @@ import pytest
 
 WITHOUT_MODEL = ["preprocessing"]
 WITH_PICKER = ["laboratory", "preprocessing", "augmentation", "corruption", "prediction", "interpretability"]
-PAGES = [*WITH_PICKER, "explanation_drift", "confusion_matrix", "results"]
+PAGES = [*WITH_PICKER, "explanation_drift", "confusion_matrix", "results", "sweeps"]
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -29,9 +29,9 @@ def test_moving_the_slider_changes_similarity_and_url(open_page):
 def test_each_kind_remembers_its_own_intensity(open_page):
     app = open_page("laboratory", kind="blur", intensity_blur="7")
     assert app.slider(key="intensity_blur").value == 7
-    app.segmented_control(key="kind").set_value("noise").run()
+    app.selectbox(key="kind").set_value("noise").run()
     app.slider(key="intensity_noise").set_value(0.3).run()
-    app.segmented_control(key="kind").set_value("blur").run()
+    app.selectbox(key="kind").set_value("blur").run()
     assert app.slider(key="intensity_blur").value == 7
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import keras
 
 BATCH = 32
+FEATURES_NAME = "features"
 Report = Callable[[float], None]
 
 

@@ -27,7 +27,7 @@ from core.zoo.novelty import Typicality, threshold
 from core.zoo.prediction import fit_temperature, softmax, to_unit
 from core.zoo.runtime import CompiledNetwork, computes_bfloat16, tensorflow
 from core.zoo.training.card_texts import data_licences, limitations, start_licence
-from core.zoo.training.frozen import FeatureCache
+from core.zoo.training.frozen import FEATURES_NAME, FeatureCache
 from core.zoo.training.images import CHAINS, ImageSet, classes_of, prepared, scaled, with_validation
 from core.zoo.training.settings import TrainingSettings
 from core.zoo.training.severity import train_detector
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 Report = Callable[[str], None]
 TYPICALITY_IMAGES = 2000
 RECORD_NAME = "training.json"
-FEATURES_NAME = "features"
 
 
 def train(

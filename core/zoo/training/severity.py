@@ -8,6 +8,7 @@ before any image is made, so that features read back from disk fit their answers
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,9 +32,10 @@ from core.zoo.novelty import Typicality, threshold
 from core.zoo.runtime import tensorflow
 from core.zoo.training.card_texts import data_licences, start_licence
 from core.zoo.training.corrupted import perhaps_jpeg, varied_clean
-from core.zoo.training.frozen import BATCH, FeatureCache, weights_fingerprint
+from core.zoo.training.frozen import BATCH, FEATURES_NAME, FeatureCache, weights_fingerprint
 from core.zoo.training.images import scaled, with_validation
 from core.zoo.training.settings import TrainingSettings
+from core.zoo.training.stages import HEAD_STAGE, HISTORY_NAME
 from core.zoo.weights import WEIGHTS_NAME, round_to_half, save_weights, sha256_of
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ def train_detector(
     model = build_detector(settings.backbone, len(kinds), size=size, weights=weights, **options)
     described = model.get_layer(DESCRIPTION_LAYER).output
     trunk, head = keras.Model(model.input, described), keras.Model(described, model.output)
-    store = FeatureCache(cache or out / "features")
+    store = FeatureCache(cache or out / FEATURES_NAME)
     features, answers = {}, {}
     for number, side in enumerate(("train", "validation")):
         rows = table.where(split=side)
@@ -146,7 +148,8 @@ def train_detector(
         )
         answers[side] = plan.answers(kinds)
     history = _fit(head, features, answers, settings, len(kinds), report)
-    history.to_csv(out / "history.csv", index=False)
+    history.to_csv(out / HISTORY_NAME, index=False)
+    shutil.rmtree(out / FEATURES_NAME, ignore_errors=True)
     return _finish(
         model, features, answers, kinds, table, settings, preprocessing, out, weights, command, default, report
     )
@@ -219,7 +222,7 @@ def _fit(
         verbose=0,
     ).history
     report(f"loss {history['loss'][-1]:.4f}, validation loss {history['val_loss'][-1]:.4f}")
-    return pd.DataFrame({"stage": "head", "epoch": np.arange(settings.epochs), **history})
+    return pd.DataFrame({"stage": HEAD_STAGE, "epoch": np.arange(settings.epochs), **history})
 
 
 def _loss(n_kinds: int) -> Callable[[Any, Any], Any]:

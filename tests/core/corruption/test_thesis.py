@@ -1,4 +1,4 @@
-"""core.corruption against scikit-image, SciPy and the annex's own lines."""
+"""The corruption thesis's three against scikit-image, SciPy and the annex's own lines."""
 
 import math
 

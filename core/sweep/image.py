@@ -82,7 +82,7 @@ def corrupted_input(
     model: Classifier, cleaned: Cleaned, kind: str, intensity: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The corrupted frame (H, W) uint8 at full size and the (S, S) uint8 image the network makes of it."""
-    corrupted = corrupt(cleaned.gray, kind, intensity, seed=seed)
+    corrupted = corrupt(cleaned.gray, kind, intensity, seed=seed, sector=cleaned.sector)
     changed = replace(cleaned, gray=corrupted)
     return corrupted, finish(changed, model.settings, chain=model.card.input["chain"], size=model.card.size)
 
