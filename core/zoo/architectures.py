@@ -21,6 +21,9 @@ HIDDEN_LAYER = "hidden"
 DROPOUT_LAYER = "dropout"
 LOGITS_LAYER = "logits"
 DESCRIPTION_LAYER = "description"
+PLACES_DROPPED = 0.8
+FEATURE_NOISE = 0.3
+"""Deviation of the noise added to normalised features while a detector of severities is trained."""
 DROPOUT = 0.3
 IMAGENET_MEAN = (103.939, 116.779, 123.68)
 BATCH_NORMALISATION_MOMENTUM = 0.9
@@ -131,13 +134,14 @@ def build_classifier(
 
 def build_detector(
     backbone: str, n_kinds: int, *, size: int | None = None, weights: str | Path | None = None,
-    dense: int = 256, dropout: float = DROPOUT,
+    textures: int = 512, places: int = 64, dropout: float = 0.5,
 ) -> keras.Model:  # fmt: skip
     """A network that says of every kind of corruption whether it is there and how severe it is.
 
     What noise, blur and speckle do to an image shows in how much the features of every depth vary over it, not in
-    which objects there are; what shadow and lost contact do shows in where they lie. So a hidden layer sees mean and
-    deviation of the backbone's texture layers, its last features' mean, and its layout layer on a grid of 7 x 7 or so.
+    which objects there are: ``textures`` hidden units see mean and deviation of the backbone's texture layers and the
+    mean of its last. What shadow, lost contact and a crop do shows in where things lie: ``places`` hidden units see the
+    layout layer, place by place, most of it dropped while training, for it knows each frame by heart otherwise.
 
     Outputs (1 + 2 K) logits: *original*, then the presence of each kind, then its severity (0 to 1 through a sigmoid).
     """
@@ -153,13 +157,20 @@ def build_detector(
     for name in chosen.texture_layers:
         values = base.get_layer(name).output
         parts += [keras.ops.mean(values, axis=(1, 2)), keras.ops.std(values, axis=(1, 2))]
-    layout = keras.layers.AveragePooling2D(2, name="layout")(base.get_layer(chosen.layout_layer).output)
-    parts.append(keras.layers.Flatten(name="places")(layout))
+    n_textures = sum(part.shape[-1] for part in parts)
+    parts.append(keras.layers.Flatten()(base.get_layer(chosen.layout_layer).output))
     value = keras.layers.Concatenate(name=DESCRIPTION_LAYER)(parts)
     value = keras.layers.BatchNormalization(momentum=BATCH_NORMALISATION_MOMENTUM, name="normalised")(value)
+    value = keras.layers.GaussianNoise(FEATURE_NOISE, name="blurred")(value)
+    branches = []
+    for name, part, units, dropped in (
+        ("textures", value[:, :n_textures], textures, dropout),
+        ("places", value[:, n_textures:], places, PLACES_DROPPED),
+    ):
+        part = keras.layers.Dropout(dropped, name=f"{name}_{DROPOUT_LAYER}")(part)
+        branches.append(keras.layers.Dense(units, activation="relu", name=name)(part))
+    value = keras.layers.Concatenate(name=HIDDEN_LAYER)(branches)
     value = keras.layers.Dropout(dropout, name=DROPOUT_LAYER)(value)
-    value = keras.layers.Dense(dense, activation="relu", name=HIDDEN_LAYER)(value)
-    value = keras.layers.Dropout(dropout, name=f"{DROPOUT_LAYER}_hidden")(value)
     value = keras.layers.Dense(1 + 2 * n_kinds, name=LOGITS_LAYER, dtype="float32")(value)
     return keras.Model(base.input, value, name=f"{backbone}_detector")
 
@@ -212,7 +223,7 @@ class MobileNetV2(KerasApplication):
     input_range = (-1.0, 1.0)
     feature_layer = "out_relu"
     texture_layers = ("Conv1_relu", "block_2_add", "block_5_add", "block_9_add", "block_12_add", "block_15_add")
-    layout_layer = "block_12_add"
+    layout_layer = "block_15_add"
 
 
 @register

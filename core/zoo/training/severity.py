@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     import keras
 
 Report = Callable[[str], None]
+SHARE_OF_SCALE_UP = 4
+"""It is drawn so many times as often as any other kind: it shows in nothing but what is missing."""
 STEPS_SHARES = (0.3, 0.45, 0.2, 0.05)
 """Shares of samples with no, one, two and three corruptions."""
 SEVERITIES = (0.4, 5.0)
@@ -49,10 +51,13 @@ LEAST_SEVERITY = 1.0
 """From here on a corruption counts as there; below it the network is not asked whether it is, only how severe."""
 FALSE_ALARMS = 0.01
 """Share of clean validation frames in which a corruption may be found."""
-MISSED = 0.02
-"""Share of corrupted validation frames that may pass as clean."""
+UNSURE = 0.05
+"""Share of clean validation frames that may be called unknown."""
+LEAST_PRESENT = 0.05
+"""No threshold of a kind lies lower, however rarely clean frames come near it."""
 SEVERITY_WEIGHT = 2.0
 LEARNING_RATE = 1e-3
+WEIGHT_DECAY = 0.1
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Plan:
         steps = []
         for _ in range(n_frames * copies):
             count = generator.choice(len(STEPS_SHARES), p=STEPS_SHARES)
-            chosen = generator.choice(kinds, size=count, replace=False)
+            chosen = generator.choice(kinds, size=count, replace=False, p=_shares(kinds))
             steps.append(tuple((str(kind), float(generator.uniform(*SEVERITIES))) for kind in chosen))
         return cls(np.repeat(np.arange(n_frames), copies), steps)
 
@@ -98,6 +103,11 @@ class Plan:
 
     def fingerprint(self) -> str:
         return hashlib.sha256(repr((self.frame.tolist(), self.steps)).encode()).hexdigest()
+
+
+def _shares(kinds: list[str]) -> np.ndarray:
+    weights = np.array([SHARE_OF_SCALE_UP if kind == "scale_up" else 1 for kind in kinds], float)
+    return weights / weights.sum()
 
 
 def train_detector(
@@ -212,7 +222,7 @@ def _fit(
 
     steps = settings.epochs * -(-len(features["train"]) // settings.batch_size)
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
-    head.compile(keras.optimizers.AdamW(rate, weight_decay=1e-2), _loss(n_kinds))
+    head.compile(keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY), _loss(n_kinds))
     history = head.fit(
         np.asarray(features["train"], np.float32),
         answers["train"],
@@ -322,14 +332,14 @@ def _thresholds(logits: np.ndarray, answers: np.ndarray, kinds: list[str]) -> tu
     presence = 1 / (1 + np.exp(-logits[:, :split].astype(np.float64)))
     clean = answers[:, 0] == 1
     corrupted = answers[:, 1:split].any(axis=1)
-    quantiles = np.linspace(1, 0.95, 51)
     # The lowest common quantile of clean frames at which all kinds together raise few enough alarms.
-    for quantile in quantiles[::-1]:
-        bounds = np.maximum(np.quantile(presence[clean, 1:], quantile, axis=0), 0.5)
+    for quantile in np.linspace(0.9, 1, 201):
+        bounds = np.maximum(np.quantile(presence[clean, 1:], quantile, axis=0), LEAST_PRESENT)
         if (presence[clean, 1:] > bounds).any(axis=1).mean() <= FALSE_ALARMS:
             break
-    passes = float(np.quantile(presence[corrupted, 0], 1 - MISSED))
+    passes = float(np.quantile(presence[clean, 0], UNSURE))
     found = (presence[:, 1:] > bounds).any(axis=1)
+    missed = corrupted & ~found & (presence[:, 0] >= passes)
     detection = {
         "kinds": kinds,
         "present": {kind: round(float(bound), 4) for kind, bound in zip(kinds, bounds, strict=True)},
@@ -340,6 +350,7 @@ def _thresholds(logits: np.ndarray, answers: np.ndarray, kinds: list[str]) -> tu
         "false alarms on clean frames": wilson(int(found[clean].sum()), int(clean.sum())),
         "unknown of clean frames": wilson(int(unsure.sum()), int(clean.sum())),
         "corrupted frames found": wilson(int(found[corrupted].sum()), int(corrupted.sum())),
+        "corrupted frames passed as original": wilson(int(missed.sum()), int(corrupted.sum())),
     }
     return detection, measured
 
