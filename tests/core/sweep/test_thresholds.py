@@ -39,9 +39,9 @@ def image_curves(*last_right):
 
 def test_by_hand():
     hits = image_curves(4, 4, 1, 1)
-    found = threshold(INTENSITIES, hits, np.arange(4), level=0.75)
-    # 1 at intensity 1, one half at 3: three quarters lies half-way.
-    assert (found.status, found.value, found.n) == ("reached", pytest.approx(2.0), 4)
+    found = threshold(INTENSITIES, hits, np.arange(4), level=0.875)
+    # 1 at intensity 1, one half at 3: seven eighths lie a quarter of the way.
+    assert (found.status, found.value, found.n) == ("reached", pytest.approx(1.5), 4)
     assert found.low <= found.value
     assert found.high is None  # some samples hold the steady images alone
 
@@ -67,9 +67,9 @@ def test_not_reached_and_already_there_are_said():
 
 def test_a_detector_rises():
     hits = 1 - image_curves(0, 1, 1, 1)
-    found = threshold(INTENSITIES, hits, np.arange(4), level=0.625, rising=True)
-    # A quarter at 1, all at 3: five eighths lie half-way.
-    assert found.value == pytest.approx(2.0, abs=1e-6)
+    found = threshold(INTENSITIES, hits, np.arange(4), level=0.4375, rising=True)
+    # A quarter at 1, all at 3: seven sixteenths lie a quarter of the way.
+    assert found.value == pytest.approx(1.5, abs=1e-6)
     assert threshold(INTENSITIES, 0 * hits, np.arange(4), level=0.9, rising=True).status == "not reached"
     assert threshold(INTENSITIES, 0 * hits + 1, np.arange(4), level=0.9, rising=True).status == "already at 0"
 
