@@ -14,6 +14,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from core.preprocessing import Cleaned, clean
 from core.similarity import Reference
 from core.zoo import list_cards, load_model
 from core.zoo.architectures import LOGITS_LAYER
+from core.zoo.detection import ORIGINAL
 from core.zoo.prediction import Classifier, to_unit
 
 PHANTOMS = ("BPD", "CRL", "NT")
@@ -94,7 +96,14 @@ def models() -> tuple[Classifier, Classifier]:
     model = load_model(next(card.name for card in cards if card.task == "plane"))
     detectors = [card.name for card in cards if card.task == "corruption"]
     print(f"plane model {model.card.name}, detector {detectors[0] if detectors else 'none: the plane model twice'}")
-    return model, load_model(detectors[0]) if detectors else model
+    return model, load_model(detectors[0]) if detectors else _stand_in(model)
+
+
+def _stand_in(model: Classifier) -> Classifier:
+    """The plane model in the place of a detector: as much work, and answers that mean nothing."""
+    names = [ORIGINAL, *CORRUPTIONS][: len(model.classes)]
+    card = replace(model.card, task="corruption", classes=names, input={**model.card.input, "chain": "detector"})
+    return Classifier(card, model.network, model.typicality)
 
 
 def groups(model: Classifier, real: list[Path], images: int) -> dict[str, list[Cleaned]]:
