@@ -24,9 +24,9 @@ HEAD = """# Does the explanation break before the prediction does?
 Printed by `python -m benchmarks.explanation_drift` from the studies kept in `models/*/drift`; the page *Explanation
 drift* shows the same as figures. As an image is corrupted more and more, a method explains the class that the network
 saw in the clean image, and its map is compared with that of the clean image (under scale up laid back first, inside the
-crop only). The *baseline* is how far the clean map agrees with those of other images of the same predicted class: what
-agreement means nothing. A map is *broken* once its agreement has fallen half of the way from 1 to that baseline, or,
-read more strictly, all of the way; a prediction has *flipped* once the class is no longer the clean one.
+crop only). The *baseline* is how far the clean map agrees with those of other images of the same predicted class:
+agreement that means nothing. A map is *broken* once its agreement has fallen half of the way from 1 to that baseline,
+or, read more strictly, all of the way; a prediction has *flipped* once the class is no longer the clean one.
 """
 
 

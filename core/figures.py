@@ -423,11 +423,11 @@ def order_figure(order: pd.DataFrame, labels: Sequence[str], outcomes: Mapping[s
             hovertemplate=f"%{{y}}, {title}: %{{customdata[0]}} of %{{customdata[1]}}<extra></extra>",
         )
     figure.update_layout(
-        height=110 + 34 * len(order),
-        margin={**MARGIN, "t": 8},
+        height=120 + 34 * len(order),
+        margin={**MARGIN, "t": 60},
         barmode="stack",
-        legend={"orientation": "h", "y": -0.25, "x": 0, "traceorder": "normal"},
-        xaxis={"range": [0, 1], "tickformat": ".0%", "title": "share of images"},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        xaxis={"range": [0, 1], "tickformat": ".0%"},
         yaxis={"autorange": "reversed"},
     )
     return figure

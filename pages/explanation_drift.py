@@ -81,7 +81,7 @@ def show_study(folder: Path, study: DriftStudy, kind: str, measure: str, axis: s
     )
     st.caption(
         f"{study.origin.capitalize()} images. Lines are means, bands 95 % intervals by patient; dotted is how far the "
-        "clean map agrees with those of other images of the same predicted class, what agreement means nothing. "
+        "clean map agrees with those of other images of the same predicted class: agreement that means nothing. "
         "Below, the share of predictions that are no longer the clean image's."
     )
     with st.expander("These figures as tables", icon=":material/table:"):

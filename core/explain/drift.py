@@ -19,14 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from core.corruption import corrupt
 from core.corruption import get as get_corruption
 from core.datasets import Table, read_pixels
 from core.errors import DatasetError, ImageError, ParameterError
@@ -36,6 +35,7 @@ from core.explain.drift_study import COLUMNS, MEASURES, NUMBERS, DriftStudy
 from core.parallel import in_threads
 from core.preprocessing import Cleaned, PreprocessingSettings, clean, finish
 from core.similarity import Reference
+from core.sweep import corrupted_input
 from core.zoo.prediction import to_unit
 
 if TYPE_CHECKING:
@@ -212,17 +212,13 @@ def _open(model: Classifier, table: Table) -> tuple[_Sample, list[str]]:
     if len(frames) < 2:
         raise DatasetError(" ".join(["A drift study needs at least two images that can be read.", *problems[:1]]))
     rows = table.frame[[isinstance(one, Cleaned) for one in opened]]
-    inputs = np.stack([_network_input(model, frame, frame.gray) for frame in frames])
+    chain, size = model.card.input["chain"], model.card.size
+    inputs = np.stack([finish(frame, model.settings, chain=chain, size=size) for frame in frames])
     targets = model.probabilities(inputs).argmax(axis=1)
     names = [Path(path).name for path in rows["path"]]
     # What the model does not tell apart is no label here.
     labels = [label if label in model.classes else "" for label in rows["label"]]
     return _Sample(names, rows["patient"].tolist(), labels, frames, inputs, targets), problems
-
-
-def _network_input(model: Classifier, frame: Cleaned, gray: np.ndarray) -> np.ndarray:
-    """What the network sees, (S, S) uint8, of a cleaned frame whose gray levels have become ``gray``."""
-    return finish(replace(frame, gray=gray), model.settings, chain=model.card.input["chain"], size=model.card.size)
 
 
 def _part(sample: _Sample, method: str, settings: DriftSettings) -> list[int]:
@@ -332,8 +328,8 @@ class _Follower:
         reference = Reference(frame.gray)
         inputs, similarity = [], []
         for level in levels:
-            gray = corrupt(frame.gray, kind, level, seed=(self.settings.seed, position), sector=frame.sector)
-            inputs.append(_network_input(self.model, frame, gray))
+            gray, image = corrupted_input(self.model, frame, kind, level, (self.settings.seed, position))
+            inputs.append(image)
             similarity.append(reference.ssim(gray, region=frame.sector))
         return np.stack(inputs), similarity
 
