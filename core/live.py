@@ -18,6 +18,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from core.corruption import get as get_corruption
 from core.corruption.chain import Chain, Step
 from core.explain import quick_method
 from core.explain.agreement import rank_correlation, top_overlap
@@ -145,7 +146,7 @@ class LiveSubject:
         drawn = _beside.submit(_timed, seconds, "pictures", lambda: self._frame_pictures(image))
         look = _timed(seconds, "model", lambda: self._looked(image))
         verdict = _timed(seconds, "detector", lambda: self._judged(image))
-        drift, overlap, cam = _timed(seconds, "map", lambda: self._map_beside_clean(look))
+        drift, overlap, cam = _timed(seconds, "map", lambda: self._map_beside_clean(look, steps))
         ssim_map, ssim, digests, map_picture = compared.result()
         pictures = self._pictures | drawn.result() | map_picture | cam
         seconds["total"] = time.perf_counter() - started
@@ -196,12 +197,17 @@ class LiveSubject:
             "difference": encode_png(imgify(difference, symmetric=True, vmax=DIFFERENCE_SHOWN)),
         }
 
-    def _map_beside_clean(self, look: Look | None) -> tuple[float | None, float | None, dict[str, bytes]]:
+    def _map_beside_clean(
+        self, look: Look | None, steps: tuple[Step, ...]
+    ) -> tuple[float | None, float | None, dict[str, bytes]]:
         if look is None:
             return None, None, {}
-        clean = self.look.map
+        clean, moved, region = self.look.map, look.map, np.ones(look.map.shape, bool)
+        for step in reversed(steps):  # what a crop has moved is laid back where it was
+            moved, valid = get_corruption(step.kind).warp_back(moved, step.intensity)
+            region &= valid
         picture = {"cam_after": self._cam_picture(look)}
-        return rank_correlation(clean, look.map), top_overlap(clean, look.map), picture
+        return rank_correlation(clean, moved, region), top_overlap(clean, moved, region=region), picture
 
     def _cam_picture(self, look: Look) -> bytes:
         signed = quick_method(self.model.card).signed

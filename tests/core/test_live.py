@@ -137,6 +137,15 @@ def test_pictures_show_what_was_computed(cleaned, move):
     assert spearmanr(brightness.ravel(), move.ssim_map.ravel()).statistic > 0.99
 
 
+def test_under_scale_up_the_maps_are_compared_where_they_show_the_same(subject):
+    move = subject.move("scale_up", 30)
+    laid_back, valid = CORRUPTIONS["scale_up"].warp_back(move.look.map, 30)
+    clean = subject.look.map
+    assert 0.4 < valid.mean() < 0.6
+    assert move.drift == pytest.approx(spearmanr(clean[valid], laid_back[valid]).statistic, abs=1e-9)
+    assert move.drift != pytest.approx(spearmanr(clean.ravel(), move.look.map.ravel()).statistic, abs=1e-3)
+
+
 def test_pictures_of_large_frames_are_reduced_and_numbers_are_not(classifier):
     from core.phantom import generate
 
