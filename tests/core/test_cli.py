@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from core import cli
+from core.cli.shared import Progress
 from core.zoo import registry
 
 
@@ -299,7 +300,7 @@ def test_a_stopped_sweep_says_how_to_go_on(models, shape_folder, tmp_path, capsy
 
     given = ["sweep", "--data", shape_folder, "--out", tmp_path / "swept", *SWEPT]
     with monkeypatch.context() as patch:
-        patch.setattr(cli._Progress, "__call__", stop)
+        patch.setattr(Progress, "__call__", stop)
         patch.setattr("core.sweep.engine.BATCH", 4)
         assert run(*given) == 130
     assert "goes on from there" in capsys.readouterr().err

@@ -1,0 +1,137 @@
+"""``explain`` and ``drift``: where a model looked, and whether that lasts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.cli.shared import (
+    EXIT_OK,
+    Progress,
+    add_command,
+    card_of,
+    complain,
+    data_option,
+    json_option,
+    load_named,
+    model_option,
+    natural,
+    positive,
+    print_json,
+    side_of,
+)
+from core.errors import ParameterError
+from core.images import encode_png, read_image
+
+
+def register(commands: Any) -> None:
+    command = add_command(commands, "explain", _explain, "map of where a model looked: map.npy and overlay.png")
+    command.add_argument("image", type=Path)
+    command.add_argument("--method", required=True)
+    model_option(command)
+    command.add_argument("--target", metavar="CLASS", help="the class to explain; the predicted one by default")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    json_option(command)
+
+    command = add_command(
+        commands, "drift", _drift, "whether explanations break before the prediction does, as frames are corrupted"
+    )
+    model_option(command)
+    data_option(command)
+    command.add_argument("--name", default="", help="what the data are called; their layout by default")
+    command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="drift.csv.gz and drift.json")
+    command.add_argument(
+        "--kind", action="append", metavar="KIND", help="a corruption; may be repeated; the thesis's three otherwise"
+    )
+    command.add_argument(
+        "--method", action="append", metavar="NAME", help="of explanation; may be repeated; all that fit otherwise"
+    )
+    command.add_argument("--limit", type=positive, metavar="N", help="most images, spread over the classes")
+    command.add_argument(
+        "--costly-limit", type=positive, metavar="N", help="most images for methods of many passes (6)"
+    )
+    command.add_argument("--steps", type=positive, metavar="M", help="levels of each corruption (12)")
+    command.add_argument("--seed", type=natural, default=0)
+    json_option(command)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from core.explain import get_method
+
+    method = get_method(options.method)
+    card = card_of(options.model)
+    if options.target is not None and options.target not in card.classes:
+        raise ParameterError(f"The model knows no class {options.target!r}; choose one of {', '.join(card.classes)}.")
+    frame = read_image(options.image)
+    model = load_named(options.model)
+    from core.explain.rendering import overlay
+    from core.zoo.prediction import to_unit
+
+    image = model.prepare(frame.pixels)
+    prediction = model.predict_prepared(image[None])
+    target = options.target or prediction.labels[0]
+    started = time.perf_counter()
+    values = method.explain_one(model, to_unit(image), card.classes.index(target), Progress(method.title))
+    seconds = time.perf_counter() - started
+    options.out.mkdir(parents=True, exist_ok=True)
+    np.save(options.out / "map.npy", values)
+    (options.out / "overlay.png").write_bytes(encode_png(overlay(image, values, symmetric=method.signed)))
+    row = {
+        "path": str(options.image),
+        "model": card.name,
+        "method": method.name,
+        "target": target,
+        "label": prediction.labels[0],
+        "probability": float(prediction.probabilities[0, card.classes.index(target)]),
+        "shape": list(values.shape),
+        "seconds": round(seconds, 3),
+    }
+    if options.json:
+        print_json(row)
+    else:
+        print(f"{method.title} of {target} (probability {row['probability']:.3f}) in {seconds:.2f} s: {options.out}")
+    return EXIT_OK
+
+
+def _drift(options: argparse.Namespace) -> int:
+    from core.corruption import CORRUPTIONS
+    from core.datasets import load
+    from core.explain.drift import DriftSettings, check_methods, methods_for, run_study
+    from core.explain.drift_study import MEASURES
+
+    card = card_of(options.model)
+    thesis = [name for name, kind in CORRUPTIONS.items() if kind.published_limit is not None]
+    given = {name: getattr(options, name) for name in ("steps", "limit", "costly_limit", "seed")}
+    settings = DriftSettings(
+        tuple(dict.fromkeys(options.kind or thesis)),
+        tuple(dict.fromkeys(options.method or methods_for(card))),
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    check_methods(card, settings.methods)
+    # A detector's classes are no labels: its sample may show anything.
+    classes = None if card.task == "corruption" else card.classes
+    table = load(options.data, head_label="BPD" if "BPD" in card.classes else "brain", classes=classes)
+    table = side_of(table, options.split)
+    command = "python -m core " + shlex.join(argument for argument in options.arguments if argument != "--json")
+    study = run_study(
+        load_named(options.model), table, settings, name=options.name, command=command, progress=Progress("drift")
+    )
+    for problem in study.about["problems"]:
+        complain(problem)
+    study.write(options.out)
+    for measure in MEASURES:
+        if options.json:
+            for row in json.loads(study.order(measure).to_json(orient="records")):
+                print_json({"measure": measure, "simulated": study.about["simulated"]} | row)
+        else:
+            print(study.conclusion(measure))
+    if not options.json:
+        print(f"wrote {options.out}")
+    return EXIT_OK
