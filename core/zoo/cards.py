@@ -62,8 +62,9 @@ class Card:
     split : str
         How train, validation and test were kept apart.
     detection : dict
-        Of a detector of severities: ``kinds`` in the order of the outputs, for each the probability from which it is
-        ``present``, and the ``original`` from which a frame passes as clean. Empty for everything else.
+        Of a detector of severities: its ``kinds`` in the order of the outputs, the probability of *original* from which
+        a frame passes as ``original`` and below which it counts as ``corrupted``, and the probability from which a kind
+        is ``named``. Empty for everything else.
     metrics : list of Metric
         The first is the one `models` prints.
     weights : dict

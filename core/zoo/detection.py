@@ -126,25 +126,28 @@ class Detector(Classifier):
         )
 
     def verdict(self, detection: Detection, index: int) -> Verdict:
-        """What the probabilities and severities of one image come to, by the thresholds of the card."""
-        present, passes = self.card.detection["present"], self.card.detection["original"]
+        """What the probabilities and severities of one image come to, by the thresholds of the card.
+
+        Whether anything is wrong is decided by the probability of *original* alone, what it is by those of the kinds.
+        """
+        bounds = self.card.detection
         original = float(detection.presence[index, 0])
+        if original >= bounds["original"]:
+            if detection.unlike_training[index]:
+                return Verdict(UNKNOWN, (), original, "The frame is unlike all that the detector has learned from.")
+            return Verdict(ORIGINAL, (), original, "No corruption was found.")
+        if original >= bounds["corrupted"]:
+            return Verdict(UNKNOWN, (), original, "Something may be wrong with the frame, but that is not sure enough.")
         answers = zip(self.kinds, detection.presence[index, 1:], detection.severities[index], strict=True)
         found = [
             Finding(kind, float(probability), float(severity))
             for kind, probability, severity in answers
-            if probability >= present[kind]
+            if probability >= bounds["named"]
         ]
-        if found:
-            found.sort(key=lambda one: -(one.severity or 0))
-            return Verdict(_named(found), tuple(found), original, "; ".join(one.text for one in found) + ".")
-        if detection.unlike_training[index]:
-            return Verdict(UNKNOWN, (), original, "The frame is unlike all that the detector has learned from.")
-        if original < passes:
-            return Verdict(
-                UNKNOWN, (), original, "Something may be wrong with the frame, but no one corruption is sure enough."
-            )
-        return Verdict(ORIGINAL, (), original, "No corruption was found.")
+        if not found:
+            return Verdict(UNKNOWN, (), original, "The frame is corrupted, but no one kind is likely enough to name.")
+        found.sort(key=lambda one: -(one.severity or 0))
+        return Verdict(_named(found), tuple(found), original, "; ".join(one.text for one in found) + ".")
 
 
 def _named(findings: list[Finding]) -> str:

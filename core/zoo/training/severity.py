@@ -50,11 +50,11 @@ SEVERITIES = (0.4, 5.0)
 LEAST_SEVERITY = 1.0
 """From here on a corruption counts as there; below it the network is not asked whether it is, only how severe."""
 FALSE_ALARMS = 0.01
-"""Share of clean validation frames in which a corruption may be found."""
+"""Share of clean validation frames in which a corruption may be named."""
 UNSURE = 0.05
-"""Share of clean validation frames that may be called unknown."""
-LEAST_PRESENT = 0.05
-"""No threshold of a kind lies lower, however rarely clean frames come near it."""
+"""Share of clean validation frames that may not pass as original."""
+NAMED = 0.5
+"""Probability from which a kind is named in a frame that counts as corrupted."""
 SEVERITY_WEIGHT = 2.0
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.1
@@ -265,10 +265,11 @@ def _finish(
     )
     logits, hidden = outputs.predict(np.asarray(features["validation"], np.float32), batch_size=256, verbose=0)
     _, train_hidden = outputs.predict(np.asarray(features["train"], np.float32), batch_size=256, verbose=0)
-    there = answers["train"][:, : 1 + len(kinds)]
+    # Clean, corrupted once, mixtures: of each single kind there may be too few to know what is typical of it.
+    groups = np.minimum((answers["train"][:, -len(kinds) :] > 0).sum(axis=1), 2)
     arrays = {
         name: values.astype(np.float16).astype(np.float32)
-        for name, values in Typicality.fit(train_hidden, there.argmax(axis=1)).to_arrays().items()
+        for name, values in Typicality.fit(train_hidden, groups).to_arrays().items()
     }
     typicality = Typicality.from_arrays(arrays)
     save_weights(model, out / WEIGHTS_NAME, **arrays)
@@ -332,19 +333,16 @@ def _thresholds(logits: np.ndarray, answers: np.ndarray, kinds: list[str]) -> tu
     presence = 1 / (1 + np.exp(-logits[:, :split].astype(np.float64)))
     clean = answers[:, 0] == 1
     corrupted = answers[:, 1:split].any(axis=1)
-    # The lowest common quantile of clean frames at which all kinds together raise few enough alarms.
-    for quantile in np.linspace(0.9, 1, 201):
-        bounds = np.maximum(np.quantile(presence[clean, 1:], quantile, axis=0), LEAST_PRESENT)
-        if (presence[clean, 1:] > bounds).any(axis=1).mean() <= FALSE_ALARMS:
-            break
+    nameable = (presence[:, 1:] >= NAMED).any(axis=1)
+    # Of clean frames in which a kind could be named, so many may count as corrupted.
+    lowest = np.sort(presence[clean & nameable, 0])
+    allowed = int(FALSE_ALARMS * clean.sum())
+    bound = float(lowest[allowed]) if allowed < len(lowest) else 1.0
     passes = float(np.quantile(presence[clean, 0], UNSURE))
-    found = (presence[:, 1:] > bounds).any(axis=1)
-    missed = corrupted & ~found & (presence[:, 0] >= passes)
-    detection = {
-        "kinds": kinds,
-        "present": {kind: round(float(bound), 4) for kind, bound in zip(kinds, bounds, strict=True)},
-        "original": round(passes, 4),
-    }
+    bound = min(bound, passes)
+    found = nameable & (presence[:, 0] < bound)
+    missed = corrupted & (presence[:, 0] >= passes)
+    detection = {"kinds": kinds, "corrupted": round(bound, 4), "original": round(passes, 4), "named": NAMED}
     unsure = clean & ~found & (presence[:, 0] < passes)
     measured = {
         "false alarms on clean frames": wilson(int(found[clean].sum()), int(clean.sum())),

@@ -1,5 +1,7 @@
 """Verdicts of detectors: what probabilities come to, a detector trained on shapes, and the tests it is put to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,7 +20,7 @@ from core.zoo.detector_tests import PROTOCOLS, VARIATIONS, Case, assess_detector
 from core.zoo.prediction import Prediction, to_unit
 from core.zoo.training import TrainingSettings, preset, train
 from core.zoo.training.corrupted import thesis_classes, varied_clean
-from core.zoo.training.severity import LEAST_SEVERITY, Plan
+from core.zoo.training.severity import LEAST_SEVERITY, Plan, _thresholds
 
 KINDS = list(CORRUPTIONS)
 
@@ -44,12 +46,19 @@ def verdict(detector, **values):
     return judge(detector, answer(detector, **values))[0]
 
 
+@pytest.fixture(scope="module")
+def bounded(detector):
+    """The detector with thresholds that a test can rely on."""
+    detection = {**detector.card.detection, "corrupted": 0.2, "original": 0.6, "named": 0.5}
+    return Detector(replace(detector.card, detection=detection), detector.network, detector.typicality)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Verdicts
 
 
-def test_what_is_found_is_named_the_most_severe_first(detector):
-    found = verdict(detector, blur=(0.999, 1.2), noise=(0.9999, 3.4), original=0.01)
+def test_what_is_found_is_named_the_most_severe_first(bounded):
+    found = verdict(bounded, blur=(0.9, 1.2), noise=(0.99, 3.4), jpeg=(0.4, 4.0), original=0.01)
     assert found.label == "noise + blur"
     assert [finding.kind for finding in found.findings] == ["noise", "blur"]
     assert "severity 3.4" in found.reason
@@ -57,20 +66,45 @@ def test_what_is_found_is_named_the_most_severe_first(detector):
     assert found.is_corrupted
 
 
-def test_a_clean_frame_passes_and_a_doubtful_one_is_unknown(detector):
-    assert verdict(detector, original=0.9999).label == "original"
-    doubtful = verdict(detector, original=detector.card.detection["original"] * 0.5, blur=(0.3, 1.0))
-    assert (doubtful.label, doubtful.findings) == ("unknown", ())
-    strange = verdict(detector, original=0.9999, unlike=True)
-    assert strange.label == "unknown"
-    assert "unlike" in strange.reason
-    assert not strange.is_corrupted
+def test_clean_frames_pass_and_it_says_unknown_where_it_should_not_guess(bounded):
+    assert verdict(bounded, original=0.9, blur=(0.7, 2.0)).label == "original"
+    for doubtful, why in (
+        (verdict(bounded, original=0.4, blur=(0.9, 1.0)), "not sure enough"),
+        (verdict(bounded, original=0.1, blur=(0.3, 1.0)), "no one kind"),
+        (verdict(bounded, original=0.9, unlike=True), "unlike"),
+    ):
+        assert doubtful.label == "unknown"
+        assert why in doubtful.reason
+        assert not doubtful.is_corrupted
 
 
-def test_thresholds_of_the_card_decide(detector):
-    bound = detector.card.detection["present"]["blur"]
-    assert verdict(detector, blur=(bound, 2.0), original=0.1).label == "blur"
-    assert verdict(detector, blur=(bound - 1e-6, 2.0), original=0.9999).label == "original"
+def test_thresholds_of_the_card_decide(bounded):
+    assert verdict(bounded, blur=(0.5, 2.0), original=0.1999).label == "blur"
+    assert verdict(bounded, blur=(0.4999, 2.0), original=0.1999).label == "unknown"
+    assert verdict(bounded, blur=(0.5, 2.0), original=0.2).label == "unknown"
+    assert verdict(bounded, blur=(0.5, 2.0), original=0.6).label == "original"
+
+
+def test_thresholds_are_set_by_clean_frames():
+    """A thousand clean frames and as many blurred ones whose probabilities are known."""
+    kinds = ["blur", "noise"]
+    ranks = (np.arange(1000) + 0.5) / 1000
+    answers = np.zeros((2000, 8), np.float32)
+    answers[:1000, 0] = 1
+    answers[1000:, 1] = 1
+    presence = np.full((2000, 3), 0.01)
+    presence[:1000, 0] = ranks
+    presence[:1000, 1] = 1 - ranks
+    presence[1000:, 0] = ranks / 10
+    presence[1000:, 1] = 0.9
+    logits = np.concatenate([np.log(presence / (1 - presence)), np.zeros((2000, 2))], axis=1)
+    detection, measured = _thresholds(logits, answers, kinds)
+    assert measured["false alarms on clean frames"].value == pytest.approx(0.01)
+    assert measured["unknown of clean frames"].value == pytest.approx(0.04)
+    assert detection["corrupted"] == pytest.approx(0.0105, abs=1e-4)
+    assert detection["original"] == pytest.approx(0.05, abs=1e-3)
+    assert measured["corrupted frames found"].value == pytest.approx(0.105, abs=0.001)
+    assert measured["corrupted frames passed as original"].value == pytest.approx(0.5, abs=0.01)
 
 
 def test_four_classes_get_verdicts_too(classifier):
@@ -113,8 +147,8 @@ def test_the_card_describes_the_detector(detector):
     assert card.task == "corruption"
     assert card.input["chain"] == "detector"
     assert card.classes == ["original", *KINDS]
-    assert set(card.detection["present"]) == set(KINDS)
-    assert all(0 < bound <= 1 for bound in card.detection["present"].values())
+    assert card.detection["kinds"] == KINDS
+    assert 0 < card.detection["corrupted"] <= card.detection["original"] < 1
     assert card.training["samples"]["train"] > 3 * card.training["samples"]["validation"]
     alarms = next(metric for metric in card.metrics if metric.name == "false alarms on clean frames")
     assert alarms.value <= 0.01
