@@ -31,11 +31,14 @@ def main() -> None:
     print(
         "Printed by `python -m benchmarks.detectors` from the models' evaluation.csv. Real frames of HC18's held-out "
         "examinations and of GE screens, corrupted by simulation; 95 % intervals by examination. The likeliest class "
-        "is the answer; a detector of severities also knows *unknown*, which stands in the second table.\n"
+        "is the answer; a detector of severities also knows *unknown*, which stands in the second table. *Full range*: "
+        "steps from the thesis's limit to the end of the range, clean frames counted as often; *limits*: the same, and "
+        "for originals copies corrupted less than the limit, as the thesis labelled them.\n"
     )
     _overview(cards, rows)
     _alarms(cards, rows)
-    for data, published in ((BASIC, "basic test"), (FULL, "full range of intensities")):
+    full_range = "full range of intensities"
+    for data, published in ((BASIC, "basic test"), (FULL, full_range), (LIMITS, full_range)):
         _beside_published(cards, rows, data, published)
     _by_intensity(cards, rows)
     _by_ssim(cards, rows)
@@ -95,7 +98,7 @@ def _printed(there: list[PublishedModel], name: str) -> str:
     if not there or name not in there[0].per_class:
         return "none"
     figures = there[0].per_class[name]
-    return ", ".join(f"{figures[key]:g}" for key in ("precision", "recall", "f1", "support"))
+    return ", ".join(f"{figures[key]:g}" for key in ("precision", "sensitivity", "f1", "support"))
 
 
 def _by_intensity(cards: list[Card], rows: dict[str, pd.DataFrame]) -> None:
