@@ -20,7 +20,7 @@ _HTML = """
 _CSS = """
 .curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 1rem;
           font-family: var(--st-font); color: var(--st-text-color); font-size: 0.82rem; }
-figure { margin: 0; min-width: 0; }
+figure { margin: 0; min-width: 0; max-width: 560px; }
 figcaption b { display: block; font-size: 0.95rem; }
 svg { width: 100%; display: block; touch-action: pan-y; }
 svg text { fill: var(--st-text-color); font-size: 11px; }
