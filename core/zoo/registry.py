@@ -10,6 +10,8 @@ from core.zoo.cards import CARD_NAME, TASKS, Card
 from core.zoo.weights import load_weights, sha256_of
 
 if TYPE_CHECKING:
+    import keras
+
     from core.zoo.prediction import Classifier
 
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models"
@@ -70,16 +72,13 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier:
             f"The weights of model {name!r} are not those its card describes (SHA-256 differs); "
             f"restore models/{name} from the repository or train again."
         )
-    from core.zoo.architectures import build_classifier, build_detector, get_backbone
+    from core.zoo.architectures import get_backbone
     from core.zoo.detection import Detector
     from core.zoo.novelty import Typicality
     from core.zoo.prediction import Classifier
     from core.zoo.runtime import CompiledNetwork
 
-    if card.detection:
-        model = build_detector(card.backbone, len(card.detection["kinds"]), size=card.size, **card.architecture)
-    else:
-        model = build_classifier(card.backbone, len(card.classes), size=card.size, **card.architecture)
+    model = network_of(card)
     extra = load_weights(model, path)
     network = CompiledNetwork(
         model,
@@ -89,3 +88,12 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier:
     )
     loaded = Detector if card.detection else Classifier
     return loaded(card, network, Typicality.from_arrays(extra))
+
+
+def network_of(card: Card) -> keras.Model:
+    """The network that a card describes, with random weights."""
+    from core.zoo.architectures import build_classifier, build_detector
+
+    if card.detection:
+        return build_detector(card.backbone, len(card.detection["kinds"]), size=card.size, **card.architecture)
+    return build_classifier(card.backbone, len(card.classes), size=card.size, **card.architecture)

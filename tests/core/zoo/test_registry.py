@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import ModelError
 from core.zoo import Card, default_name, list_cards, load_model, read_card
-from core.zoo.architectures import build_classifier
+from core.zoo.registry import network_of
 from core.zoo.weights import WEIGHTS_NAME, read_arrays, sha256_of
 
 
@@ -115,5 +115,4 @@ def test_the_models_that_ship_have_the_parameters_their_cards_count():
     cards = list_cards(with_weights=True)
     assert {card.name for card in cards} >= {"mobilenet_v2_plane", "inception_v3_plane", "mobilenet_v2_anatomy"}
     for card in cards:
-        network = build_classifier(card.backbone, len(card.classes), size=card.input["size"], **card.architecture)
-        assert network.count_params() == card.parameters, card.name
+        assert network_of(card).count_params() == card.parameters, card.name
