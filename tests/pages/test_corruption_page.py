@@ -19,6 +19,13 @@ from core.preprocessing import PreprocessingSettings, clean, finish
 SAMPLE = next(iter(sample_ids()))
 
 
+@pytest.fixture(autouse=True)
+def loaded_detector(loaded_model):
+    """The default detector, so that no page opened here is drawn anew because it has just been loaded."""
+    card = next(card for card in cache.cards() if card.task == "corruption")
+    return cache.start_loading(card).result()
+
+
 def component(app, key):
     """What the page sends to one of its components."""
     element = next(each for each in app.get("bidi_component") if each.key == key)
