@@ -197,9 +197,9 @@ class Corruption(ABC):
         return cls._corrupt(image, intensity, generator)
 
     @classmethod
+    @abstractmethod
     def _corrupt(cls, image: np.ndarray, intensity: float, generator: np.random.Generator) -> np.ndarray:
-        """The whole frame corrupted, by those that do not look at the sector."""
-        raise NotImplementedError(f"{cls.__name__} implements neither _corrupt nor _corrupt_within.")
+        """The whole frame corrupted, whatever its sector."""
 
 
 class SectorCorruption(Corruption):
@@ -220,6 +220,10 @@ class SectorCorruption(Corruption):
         if is_whole:
             result = np.rint(result * 255).astype(np.uint8)
         return np.where(inside, result, image)
+
+    @classmethod
+    def _corrupt(cls, image: np.ndarray, intensity: float, generator: np.random.Generator) -> np.ndarray:
+        return cls._corrupt_within(image, None, intensity, generator)
 
     @classmethod
     @abstractmethod

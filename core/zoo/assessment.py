@@ -99,7 +99,8 @@ class Assessment:
         """Parts of HC18 that get figures of their own; other data have none."""
         if "circumference_mm" not in self.rows:
             return {}
-        small = self.rows["circumference_mm"] < FIRST_TRIMESTER_LIMIT_MM
+        # Read back from a file, the column holds text where other data of the file have none.
+        small = pd.to_numeric(self.rows["circumference_mm"], errors="coerce") < FIRST_TRIMESTER_LIMIT_MM
         held_out = self.rows["split"] == "test"
         chosen = {SMALL_HEADS: small, HELD_OUT: held_out, f"{HELD_OUT}, {SMALL_HEADS}": small & held_out}
         return {name: replace(self, rows=self.rows[rows].reset_index(drop=True)) for name, rows in chosen.items()}
@@ -224,7 +225,7 @@ def record(assessment: Assessment, card: Card, folder: Path, name: str, argument
     rows = assessment.rows.assign(data=name, simulated=assessment.simulated)
     path = folder / EVALUATION_NAME
     if path.exists():
-        older = pd.read_csv(path, keep_default_na=False)
+        older = pd.read_csv(path, keep_default_na=False, low_memory=False)
         rows = pd.concat([older[older["data"] != name], rows], ignore_index=True)
     rows.to_csv(path, index=False)
     card.write(folder)
@@ -250,7 +251,7 @@ def read_evaluation(name: str, folder: Path = MODELS_FOLDER, *, classes: Sequenc
         return pd.DataFrame()
     advice = f"write it again with python -m core evaluate --model {name} --data DIR --record NAME."
     try:
-        rows = pd.read_csv(path, keep_default_na=False)
+        rows = pd.read_csv(path, keep_default_na=False, low_memory=False)
     except (OSError, ValueError) as error:
         raise ModelError(f"{EVALUATION_NAME} of model {name!r} cannot be read; {advice}") from error
     probabilities = [f"p_{one}" for one in classes]
