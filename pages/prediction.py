@@ -15,6 +15,8 @@ from pages.components.state import open_image
 from pages.components.uncertainty import ask_about_all, how_sure
 
 ANSWERS = {"plane": "Plane", "anatomy": "Anatomy", DETECTION: "Distortion"}
+BAR_PIXELS = 24
+"""Height a class takes in the chart, so that every name can be read."""
 
 st.title("Prediction")
 st.markdown("Pick or upload an image and read what the network takes it for, and how sure it is.")
@@ -37,9 +39,14 @@ if picked:
         model = model_when_ready(card)
         if model:
             prediction = cache.prediction(model, sha256, prepared)
+            verdict = judge(model, prediction)[0] if card.task == DETECTION else None
             with st.container(horizontal=True):
-                st.metric(ANSWERS[card.task], prediction.labels[0], border=True)
-                st.metric("Probability", f"{100 * prediction.confidence[0]:.1f} %", border=True)
+                if verdict:
+                    st.metric(ANSWERS[card.task], verdict.label, border=True)
+                    st.metric("Probability of original", f"{100 * verdict.probability:.1f} %", border=True)
+                else:
+                    st.metric(ANSWERS[card.task], prediction.labels[0], border=True)
+                    st.metric("Probability", f"{100 * prediction.confidence[0]:.1f} %", border=True)
                 st.metric(
                     "Entropy",
                     f"{prediction.entropy[0]:.2f} bit",
@@ -47,7 +54,9 @@ if picked:
                     help=f"0 is certain; {np.log2(len(model.classes)):.2f} bit is a blind guess.",
                 )
             st.plotly_chart(
-                probability_bars(model.classes, prediction.probabilities[0]),
+                probability_bars(
+                    model.classes, prediction.probabilities[0], height=max(240, BAR_PIXELS * len(model.classes))
+                ),
                 key="bars",
                 config={"displayModeBar": False},
                 alt="Probability of each class",
@@ -62,8 +71,8 @@ if picked:
             if picked.plane in model.classes:
                 right_or_wrong = "right" if picked.plane == prediction.labels[0] else "wrong"
                 st.caption(f"This image was simulated as {picked.plane}: the answer is {right_or_wrong}.")
-            if card.task == DETECTION:
-                st.caption(judge(model, prediction)[0].reason)
+            if verdict:
+                st.caption(verdict.reason)
             note_on_classes(picked, card)
     if model:
         st.subheader("How sure is it?")

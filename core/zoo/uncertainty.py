@@ -244,6 +244,8 @@ class MonteCarloDropout(UncertaintyMethod):
         self.samples = samples
 
     def obstacle(self, card: Card, partners: Sequence[Card]) -> str | None:
+        if card.detection:
+            return "Monte Carlo dropout varies one hidden layer and this network has two branches; use another method."
         if card.architecture.get("dropout", DROPOUT) > 0:
             return None
         return "This model was trained without dropout, so Monte Carlo dropout has nothing to vary; use another method."

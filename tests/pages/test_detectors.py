@@ -117,3 +117,33 @@ def method_of(app):
 def test_planes_have_no_gallery(open_page):
     app = open_page("interpretability", methods="cam")
     assert "show_gallery" not in {button.key for button in app.button}
+
+
+@pytest.mark.parametrize("model", ["mobilenet_v2_corruption", "vgg16_corruption"])
+@pytest.mark.parametrize("page", ["prediction", "interpretability", "results", "confusion_matrix"])
+def test_pages_show_the_detectors_that_ship(open_page, model, page):
+    from core import cache
+    from core.zoo import read_card
+
+    cache.start_loading(read_card(model)).result()
+    app = open_page(page, model=model)
+    assert not app.exception
+    assert not app.error
+    assert read_card(model).title in str(app.selectbox(key="model").options) or page in ("results", "confusion_matrix")
+
+
+def test_the_prediction_of_a_detector_is_its_verdict(open_page):
+    from core import cache
+    from core.library import open_sample, sample_ids
+    from core.zoo import read_card
+    from core.zoo.detection import judge
+
+    detector = cache.start_loading(read_card("mobilenet_v2_corruption")).result()
+    name = next(iter(sample_ids()))
+    pixels = open_sample(name).frame.pixels
+    verdict = judge(detector, detector.predict([pixels]))[0]
+    app = open_page("prediction", model="mobilenet_v2_corruption", image=name)
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Distortion"] == verdict.label
+    assert shown["Probability of original"] == f"{100 * verdict.probability:.1f} %"
+    assert verdict.reason in [caption.value for caption in app.caption]
