@@ -1,7 +1,8 @@
 """Forward passes of the models, as ratios to the slowest: ``python -m benchmarks.model_speed [--models NAME ...]``.
 
-Each model gets images of its own input size through the compiled function that prediction uses, one image and a batch
-of 32. Every repeat times each model once, in turn, so that a busy machine slows all alike; the figures are medians.
+Each model gets images of its own input size through the compiled function that prediction uses, in each batch
+shape it has. Every repeat times each model once, in turn, so that a busy machine slows all alike; the figures are
+medians.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from core.zoo import list_cards, load_model
-
-BATCHES = (1, 32)
+from core.zoo.runtime import BATCH_SIZES
 
 
 def milliseconds_an_image(networks: dict, batch: int, repeats: int) -> dict[str, float]:
@@ -46,7 +46,7 @@ def main() -> None:
         path = Path(name)
         model = load_model(path.name, path.parent) if len(path.parts) > 1 else load_model(name)
         networks[path.name] = model.network
-    for batch in BATCHES:
+    for batch in BATCH_SIZES:
         times = milliseconds_an_image(networks, batch, options.repeats)
         slowest = max(times, key=times.get)
         print(f"batches of {batch} (median of {options.repeats})")

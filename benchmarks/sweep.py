@@ -42,7 +42,7 @@ from core.zoo.runtime import computes_bfloat16
 
 GRID = make_grid()
 STEPS = sum(map(len, GRID.values()))
-BATCHES = (8, 16, 32, 64)
+BATCHES = (4, 8, 16, 32)
 FORWARD_IMAGES = 64
 ROUNDS = 2
 
@@ -110,8 +110,8 @@ def our_loop(sources: list[Cleaned]) -> None:
         pass
 
 
-def best_forward(model: Classifier, batches: Sequence[int] = BATCHES) -> tuple[int, Spent]:
-    """The best of the batch sizes probed and what an image costs in it: bare compiled passes without softmax."""
+def forward_passes(model: Classifier, batches: Sequence[int] = BATCHES) -> dict[int, Spent]:
+    """What an image costs in each batch size: bare compiled passes without softmax."""
     network = model.network
     tf = network._tf
     found = {}
@@ -129,8 +129,7 @@ def best_forward(model: Classifier, batches: Sequence[int] = BATCHES) -> tuple[i
         found[batch] = min((seconds(passes) for _ in range(ROUNDS)), key=lambda spent: spent.clock) * (
             1 / rounds / batch
         )
-    batch = min(found, key=lambda size: found[size].clock)
-    return batch, found[batch]
+    return found
 
 
 def predict_step(model: Classifier, count: int) -> Spent:
@@ -168,10 +167,13 @@ def main() -> None:
         images = min(int(count or options.images), len(table))
         frames = frames_of(table, model.card, seed=0).head(images)
         cells = images * STEPS
-        batch, before = best_forward(model)
+        by_batch = forward_passes(model)
+        batch = min(by_batch, key=lambda size: by_batch[size].clock)
+        before = by_batch[batch]
+        print(f"   {name}: " + ", ".join(f"{1e3 * cost.clock:.1f} ms in {size}s" for size, cost in by_batch.items()))
         done: list[Swept] = []
         whole = seconds(lambda: done.append(sweep([model], frames, GRID, side=REFERENCE_SIDE)))  # noqa: B023
-        after = best_forward(model, [batch])[1]
+        after = forward_passes(model, [batch])[batch]
         floor = (before + after) * (cells / 2)
         print(
             f"b  {name}, {images} images, {cells} cells: whole {whole}, bare passes {floor} (batch {batch}, float32, "

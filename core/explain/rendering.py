@@ -31,8 +31,15 @@ def normalise(
     vmin, vmax : float, optional
         The values that become 0 and 1; by default the smallest value and the 99.5th percentile, so that single pixels
         do not darken the rest.
+
+    Raises
+    ------
+    ParameterError
+        If a value is no number.
     """
     values = np.asarray(values, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise ParameterError("This map holds values that are no numbers, so it cannot be drawn; compute it again.")
     if symmetric:
         limit = float(np.percentile(np.abs(values), ROBUST_PERCENTILE)) if vmax is None else vmax
         limit = limit or float(np.abs(values).max())

@@ -33,7 +33,7 @@ from core.zoo.prediction import Classifier
 
 Progress = Callable[[float], None]
 BATCH = 64
-"""Inputs a model predicts in one go: full batches of the network's largest shape."""
+"""Inputs handed to a model in one go, which cuts them into batches of its own."""
 BLOCK = 16
 """Intensities one thread works through before the models see them."""
 OPENED_AHEAD = 2

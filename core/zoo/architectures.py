@@ -24,6 +24,7 @@ DESCRIPTION_LAYER = "description"
 PLACES_DROPPED = 0.8
 FEATURE_NOISE = 0.3
 """Deviation of the noise added to normalised features while a detector of severities is trained."""
+SMALLEST_VARIANCE = 1e-12
 DROPOUT = 0.3
 IMAGENET_MEAN = (103.939, 116.779, 123.68)
 BATCH_NORMALISATION_MOMENTUM = 0.9
@@ -156,7 +157,9 @@ def build_detector(
     parts = [keras.layers.GlobalAveragePooling2D(name=POOLED_LAYER)(base.output)]
     for name in chosen.texture_layers:
         values = base.get_layer(name).output
-        parts += [keras.ops.mean(values, axis=(1, 2)), keras.ops.std(values, axis=(1, 2))]
+        # A channel that is the same everywhere has no slope under a bare root: every gradient would be no number.
+        deviation = keras.ops.sqrt(keras.ops.var(values, axis=(1, 2)) + SMALLEST_VARIANCE)
+        parts += [keras.ops.mean(values, axis=(1, 2)), deviation]
     n_textures = sum(part.shape[-1] for part in parts)
     parts.append(keras.layers.Flatten()(base.get_layer(chosen.layout_layer).output))
     value = keras.layers.Concatenate(name=DESCRIPTION_LAYER)(parts)

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     import keras
 
 _import_lock = threading.Lock()
-BATCH_SIZES = (1, 8, 32)
-"""The batch shapes networks are compiled for. A call of any size is cut into those that fit; the rest is padded."""
+BATCH_SIZES = (1, 8)
+"""The batch shapes networks are compiled for. A call of any size is cut into those that fit; the rest is padded.
+
+Larger ones are slower on a CPU, as their layers no longer fit its caches (``python -m benchmarks.sweep`` times them).
+"""
 
 
 def tensorflow() -> Any:

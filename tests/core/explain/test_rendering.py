@@ -69,3 +69,8 @@ def test_unknown_colour_map_and_opacity_are_refused():
         imgify(RAMP, colour_map="beige")
     with pytest.raises(ParameterError):
         overlay(np.zeros((8, 8), np.uint8), RAMP, opacity=1.5)
+
+
+def test_a_map_without_numbers_is_refused_rather_than_drawn_black():
+    with pytest.raises(ParameterError, match="no numbers"):
+        imgify(np.full((3, 4), np.nan))

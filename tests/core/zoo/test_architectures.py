@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.errors import ModelError, ParameterError
-from core.zoo.architectures import BACKBONES, POOLED_LAYER, build_classifier
+from core.zoo.architectures import BACKBONES, POOLED_LAYER, build_classifier, build_detector
 from core.zoo.runtime import tensorflow
 
 SIZE = 75
@@ -58,3 +58,15 @@ def test_cnn_has_no_published_weights(tmp_path):
 def test_options_a_backbone_does_not_have_are_named():
     with pytest.raises(ParameterError, match="depth"):
         build_classifier("vgg16", 2, size=SIZE, depth=3)
+
+
+def test_a_detector_has_a_slope_everywhere():
+    """Even on a black frame, over which every channel is the same: the root of no variance has none."""
+    tf = tensorflow()
+    model = build_detector("mobilenet_v2", 3, size=64)
+    model.get_layer("textures").bias.assign(tf.ones(512))  # its units are on, so the slope has to pass the root
+    frame = tf.zeros((1, 64, 64, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(frame)
+        score = model(frame, training=False)[0, 0]
+    assert np.isfinite(tape.gradient(score, frame)).all()
