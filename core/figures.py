@@ -119,6 +119,11 @@ def histogram_figure(counts: np.ndarray, *, height: int = 110) -> go.Figure:
     return figure
 
 
+FEW_CLASSES = 8
+SMALLEST_CELL = 34
+"""Pixels of a confusion matrix's square, so that a number of three digits can be read in it."""
+
+
 def confusion_figure(
     matrix: np.ndarray,
     classes: Sequence[str],
@@ -130,9 +135,14 @@ def confusion_figure(
     """Confusion matrix as clickable squares: rows are true classes, columns predicted ones.
 
     Squares of a scatter trace, because a heat map sends no selection when clicked in Streamlit; ``customdata`` of each
-    is (true, predicted). Colour follows the share of the row; ``shares`` prints it instead of the count.
+    is (true, predicted). Colour follows the share of the row; ``shares`` prints it instead of the count. Of many
+    classes, those that neither occur nor are predicted are left out, and the figure grows beyond ``height``.
     """
     matrix = np.asarray(matrix)
+    if len(classes) > FEW_CLASSES:
+        occurring = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
+        matrix, classes = matrix[np.ix_(occurring, occurring)], [classes[index] for index in occurring]
+        height = max(height, 90 + SMALLEST_CELL * len(classes))
     rows = np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     share = matrix / rows
     cells = [(i, j) for i in range(len(classes)) for j in range(len(classes))]
@@ -146,7 +156,10 @@ def confusion_figure(
             mode="markers+text",
             text=texts,
             customdata=[(classes[i], classes[j]) for i, j in cells],
-            textfont={"size": 18, "color": ["black" if share[i, j] > 0.55 else "white" for i, j in cells]},
+            textfont={
+                "size": min(18, side / 3),
+                "color": ["black" if share[i, j] > 0.55 else "white" for i, j in cells],
+            },
             marker={
                 "symbol": "square",
                 "size": side * 0.94,
@@ -168,8 +181,8 @@ def confusion_figure(
         height=height,
         width=height + 60,
         margin={**MARGIN, "t": 30},
-        xaxis={"title": "predicted", "side": "top", "range": edge, "showgrid": False, "zeroline": False},
-        yaxis={"title": "true", "range": edge[::-1], "showgrid": False, "zeroline": False},
+        xaxis={"title": "predicted", "side": "top", "range": edge, "showgrid": False, "zeroline": False, "dtick": 1},
+        yaxis={"title": "true", "range": edge[::-1], "showgrid": False, "zeroline": False, "dtick": 1},
         clickmode="event+select",
         dragmode=False,
     )

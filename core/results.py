@@ -78,11 +78,13 @@ def comparison(
     Returns
     -------
     dict
-        A table of simulated (True) and one of real images (False), with the same rows.
+        A table of simulated (True) and one of real images (False), with the same rows; none where no model of the
+        task was measured on such images.
     """
     tables = {}
     for simulated in (True, False):
         rows = []
+        has_figures = False
         for card in cards:
             row: dict[str, object] = {
                 "model": card.name,
@@ -91,14 +93,18 @@ def comparison(
                 "parameters": f"{card.parameters:,}" if card.parameters else "not counted",
                 "weights": "here" if card.name in with_weights else "to be trained",
             }
-            for one in assessments.get(card.name, ()):
-                if one.simulated == simulated and len(one.labelled):
-                    row[one.layout] = one.accuracy
+            figures: dict[str, object] = {
+                one.layout: one.accuracy
+                for one in assessments.get(card.name, ())
+                if one.simulated == simulated and len(one.labelled)
+            }
             if simulated:
-                row |= {metric.data: _share_of(metric) for metric in card.metrics if _is_validation(metric)}
-            rows.append(row)
-        frame = pd.DataFrame(rows)
-        tables[simulated] = frame.astype(object).where(frame.notna(), None)
+                figures |= {metric.data: _share_of(metric) for metric in card.metrics if _is_validation(metric)}
+            has_figures = has_figures or bool(figures)
+            rows.append(row | figures)
+        if has_figures:
+            frame = pd.DataFrame(rows)
+            tables[simulated] = frame.astype(object).where(frame.notna(), None)
     return tables
 
 

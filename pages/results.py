@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import cache
 from core.evaluation import accuracy
-from core.figures import abstain_curve, confusion_figure, history_figure, reliability_diagram, share_text
+from core.figures import FEW_CLASSES, abstain_curve, confusion_figure, history_figure, reliability_diagram, share_text
 from core.published import published_models, published_tables
 from core.results import (
     beside_published,
@@ -52,7 +52,7 @@ def show_data_set(one: Assessment) -> None:
         f"{kind.capitalize()} images, n = {len(one.labelled)}: {share_text(one.accuracy)} right. 95 % intervals in "
         "brackets; those of the accuracy respect patients, those of the classes take images as independent."
     )
-    left, right = st.columns([3, 4])
+    left, right = st.columns([3, 4] if len(card.classes) <= FEW_CLASSES else [1, 1])
     with left:
         st.plotly_chart(
             confusion_figure(one.matrix, card.classes, shares=view == "shares", height=MATRIX_HEIGHT),
@@ -212,6 +212,8 @@ for one in rivals:
         known[one.name] = cache.assessments(one)
 tables = comparison(rivals, known, [one.name for one in cache.cards()])
 for simulated, title in ((True, "Simulated images called right"), (False, "Real images called right")):
+    if simulated not in tables:
+        continue
     st.markdown(f"**{title}**")
     table(
         tables[simulated],
@@ -225,7 +227,8 @@ with errors_as_sentences():
     if history.empty:
         st.info("This model has no record of its training (history.csv).", icon=":material/show_chart:")
     else:
-        for column, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):
+        recorded = [measure for measure in ("loss", "accuracy") if measure in history]
+        for column, measure in zip(st.columns(2), recorded, strict=False):
             with column:
                 st.plotly_chart(
                     history_figure(history, measure),

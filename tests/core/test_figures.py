@@ -66,6 +66,17 @@ def test_each_square_of_a_matrix_knows_its_cell(shares):
     assert len(squares.x) == 9
 
 
+def test_a_matrix_of_many_classes_shows_those_that_occur():
+    names = [f"kind {number}" for number in range(19)]
+    matrix = np.zeros((19, 19), int)
+    matrix[3, [3, 7]] = 40, 2
+    figure = confusion_figure(matrix, names)
+    assert set(figure.data[0].x) == set(figure.data[0].y) == {"kind 3", "kind 7"}
+    everything = confusion_figure(np.eye(19), names)
+    assert everything.data[0].marker.size > 30
+    assert everything.layout.height > figure.layout.height
+
+
 def test_a_histogram_tells_counts_on_hover():
     counts = np.arange(256)
     (trace,) = histogram_figure(counts).data

@@ -97,6 +97,7 @@ def test_comparison_keeps_simulated_and_real_apart(sets, card):
     assert tables[True]["phantoms"][1] is None
     assert list(tables[True]["weights"]) == ["here", "to be trained"]
     assert list(tables[True]["parameters"]) == ["1,234", "not counted"]
+    assert comparison([other], {}, []) == {}
 
 
 def test_beside_the_published_measures_by_class_name(sets):

@@ -147,3 +147,14 @@ def test_the_prediction_of_a_detector_is_its_verdict(open_page):
     assert shown["Distortion"] == verdict.label
     assert shown["Probability of original"] == f"{100 * verdict.probability:.1f} %"
     assert verdict.reason in [caption.value for caption in app.caption]
+
+
+def test_uploads_get_the_verdict_of_a_detector(open_page, good_image):
+    app = open_page("prediction", model="mobilenet_v2_corruption")
+    app.file_uploader(key="uploader").upload("one.png", good_image).run()
+    assert not app.exception
+    table = next(frame.value for frame in app.dataframe if "why" in frame.value)
+    assert list(table["image"]) == ["one.png"]
+    assert table["distortion"].notna().all()
+    assert table["p(original)"].between(0, 1).all()
+    assert "How sure is it?" not in [heading.value for heading in app.subheader]

@@ -1,10 +1,21 @@
 """What every page must do: open, survive bad uploads, keep the image, tell its errors in sentences."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
 WITHOUT_MODEL = ["preprocessing"]
 WITH_PICKER = ["laboratory", "preprocessing", "augmentation", "corruption", "prediction", "interpretability"]
 PAGES = [*WITH_PICKER, "explanation_drift", "confusion_matrix", "results", "sweeps"]
+
+
+@pytest.mark.parametrize("path", sorted(Path("pages").glob("*.py")), ids=lambda path: path.stem)
+def test_no_page_shows_a_string_by_accident(path):
+    """Streamlit writes a bare string to the page, be it meant as a docstring of a constant."""
+    _docstring, *rest = ast.parse(path.read_text(encoding="utf-8")).body
+    bare = [node.value.value for node in rest if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    assert bare == []
 
 
 @pytest.mark.parametrize("name", PAGES)
