@@ -147,7 +147,8 @@ if picked:
         st.caption(
             "Each kind has a probability of its own, as several can be there at once. By thresholds found on "
             "validation frames, a frame is called original from a probability of "
-            f"{100 * card.detection['original']:.0f} %, corrupted below {100 * card.detection['corrupted']:.0f} %, and unknown in between."
+            f"{100 * card.detection['original']:.0f} %, corrupted below {100 * card.detection['corrupted']:.0f} %, "
+            "and unknown in between."
         )
     elif model:
         st.subheader("How sure is it?")
