@@ -1,21 +1,21 @@
 """What a model gets wrong, cell by cell, down to each image."""
 
-import pandas as pd
 import streamlit as st
 
 from core import cache
-from core.evaluation import accuracy, class_measures
 from core.figures import confusion_figure, share_text
-from core.zoo.assessment import matrix_of
+from core.results import class_table
 from core.zoo.cards import TASKS
 from pages.components.link import linked, linked_choice, one_of
 from pages.components.model_picker import pick_model
 from pages.components.pictures import picture
 from pages.components.state import DATA, PREDICTED_CLASS, SHARES, TRUE_CLASS, open_image
+from pages.components.tables import table
 
 PAGE_SIZE = 12
 MATRIX_VIEWS = {"counts": "Counts", "shares": "Shares of the row"}
 COLUMNS = 4
+LISTED = 4  # most probable classes named under an image
 OPENS_ON = {
     "Prediction": "pages/prediction.py",
     "Interpretability": "pages/interpretability.py",
@@ -42,9 +42,8 @@ st.title("Confusion matrix")
 st.markdown("Click a cell to see its images, and an image to open it on the other pages.")
 with st.container(border=True):
     card = pick_model(TASKS, with_weights=False)
-    rows = cache.evaluation_rows(card)
-    labelled = rows[rows["label"] != ""] if len(rows) else rows
-    data_sets = list(labelled["data"].unique()) if len(labelled) else []
+    assessments = {one.layout: one for one in cache.assessments(card) if len(one.labelled)}
+    data_sets = list(assessments)
     if data_sets:
         data = linked(st.selectbox, "Data", data_sets, key=DATA, default=data_sets[0], parse=one_of(data_sets))
         data = data if data in data_sets else data_sets[0]
@@ -56,36 +55,22 @@ if not data_sets:
         icon=":material/grid_on:",
     )
 else:
-    shown = labelled[labelled["data"] == data]
-    simulated = bool(shown["simulated"].iloc[0])
-    classes = card.classes
-    matrix = matrix_of(shown, classes)
+    assessed = assessments[data]
+    shown, matrix, classes = assessed.labelled, assessed.matrix, card.classes
+    kind = "simulated" if assessed.simulated else "real"
     left, right = st.columns([3, 4])
     with right:
         st.metric(
-            "Accuracy, simulated images" if simulated else "Accuracy, real images",
-            share_text(accuracy(matrix)),
+            f"Accuracy, {kind} images",
+            share_text(assessed.accuracy),
             border=True,
-            help=f"n = {len(shown)}; 95 % interval in brackets.",
+            help=f"n = {len(shown)}; 95 % interval by patient in brackets.",
         )
-        measures = [one for one in class_measures(matrix, classes) if one.support]
-        st.dataframe(
-            pd.DataFrame(
-                {
-                    "class": [one.name for one in measures],
-                    "n": [one.support for one in measures],
-                    "sensitivity": [share_text(one.sensitivity) for one in measures],
-                    "specificity": [share_text(one.specificity) for one in measures],
-                    "precision": [share_text(one.precision) for one in measures],
-                    "F1": [f"{one.f1:.3f}" for one in measures],
-                }
-            ),
-            hide_index=True,
-            alt="Measures of each class with 95 % intervals",
-        )
+        table(class_table(assessed), "Measures of each class with 95 % intervals", f"{card.name}_classes")
         st.caption(
-            f"{'Simulated' if simulated else 'Real'} images, n = {len(shown)}. 95 % intervals in brackets. "
-            "Rows of the matrix are true classes, columns predicted ones."
+            f"{kind.capitalize()} images, n = {len(shown)}. 95 % intervals in brackets; those of the accuracy respect "
+            "patients, those of the classes take images as independent. Rows of the matrix are true classes, columns "
+            "predicted ones."
         )
         worst = max(
             ((i, j) for i in range(len(classes)) for j in range(len(classes)) if i != j), key=lambda cell: matrix[cell]
@@ -128,7 +113,8 @@ else:
         for row in visible.to_dict("records"):
             with grid.cell():
                 image_id = row.get("image_id", "")
-                shares = " · ".join(f"{name} {float(row[f'p_{name}']):.3f}" for name in classes)
+                found = sorted(((float(row[f"p_{name}"]), name) for name in classes), reverse=True)
+                shares = " · ".join(f"{name} {value:.3f}" for value, name in found[:LISTED])
                 if image_id:
                     picture(
                         cache.named_image(image_id).frame.pixels,
@@ -143,7 +129,7 @@ else:
                             if st.button(title, key=f"{title} {image_id}", type="tertiary"):
                                 open_image(image_id)
                                 st.switch_page(path)
-        if not cell.get("image_id", pd.Series(dtype=str)).astype(bool).any():
+        if "image_id" not in cell or not cell["image_id"].astype(bool).any():
             st.caption("These images are not part of PlaneLab (their licence or size); upload one to open it here.")
         st.download_button(
             "Download this cell as CSV",

@@ -23,7 +23,7 @@ def test_accuracy_is_scikit_learns(open_page, rows):
 def test_per_class_table(open_page, rows, loaded_model):
     table = open_page("confusion_matrix").dataframe[0].value
     matrix = confusion_matrix(rows["label"], rows["predicted"], labels=loaded_model.classes)
-    assert list(table["n"]) == list(matrix.sum(axis=1))
+    assert list(table["n"].astype(int)) == list(matrix.sum(axis=1))
     for index, text in enumerate(table["sensitivity"]):
         assert text.startswith(f"{100 * matrix[index, index] / matrix[index].sum():.1f} %")
 
