@@ -210,7 +210,8 @@ def _finish(
     counts = {
         side: {name: int((sets[side].targets == index).sum()) for index, name in enumerate(classes)} for side in sets
     }
-    plain = ", without augmentation" if settings.augmentation == "none" else ""
+    # Detectors never learn from augmented images: the variations they learn from are corruptions.
+    plain = ", without augmentation" if settings.augmentation == "none" and settings.task != "corruption" else ""
     card = Card(
         name=out.name,
         title=f"{settings.backbone} ({', '.join(classes)}){plain}",
