@@ -135,7 +135,7 @@ class Detector(Classifier):
         if original >= bounds["original"]:
             if detection.unlike_training[index]:
                 return Verdict(UNKNOWN, (), original, "The frame is unlike all that the detector has learned from.")
-            return Verdict(ORIGINAL, (), original, "No corruption was found.")
+            return Verdict(ORIGINAL, (), original, self._why_original(detection.presence[index, 1:]))
         if original >= bounds["corrupted"]:
             return Verdict(UNKNOWN, (), original, "Something may be wrong with the frame, but that is not sure enough.")
         answers = zip(self.kinds, detection.presence[index, 1:], detection.severities[index], strict=True)
@@ -148,6 +148,14 @@ class Detector(Classifier):
             return Verdict(UNKNOWN, (), original, "The frame is corrupted, but no one kind is likely enough to name.")
         found.sort(key=lambda one: -(one.severity or 0))
         return Verdict(_named(found), tuple(found), original, "; ".join(one.text for one in found) + ".")
+
+    def _why_original(self, presence: np.ndarray) -> str:
+        """Clean frames have shadows, gain and contrast of their own: one that is likely is mentioned."""
+        likeliest = int(presence.argmax())
+        if presence[likeliest] < self.card.detection["named"]:
+            return "No corruption was found."
+        title = get_corruption(self.kinds[likeliest]).title.lower()
+        return f"No corruption was found: what looks like {title} may well be the frame's own."
 
 
 def _named(findings: list[Finding]) -> str:

@@ -67,7 +67,10 @@ def test_what_is_found_is_named_the_most_severe_first(bounded):
 
 
 def test_clean_frames_pass_and_it_says_unknown_where_it_should_not_guess(bounded):
-    assert verdict(bounded, original=0.9, blur=(0.7, 2.0)).label == "original"
+    passed = verdict(bounded, original=0.9, blur=(0.7, 2.0))
+    assert passed.label == "original"
+    assert "looks like blur" in passed.reason
+    assert verdict(bounded, original=0.9, blur=(0.3, 2.0)).reason == "No corruption was found."
     for doubtful, why in (
         (verdict(bounded, original=0.4, blur=(0.9, 1.0)), "not sure enough"),
         (verdict(bounded, original=0.1, blur=(0.3, 1.0)), "no one kind"),
