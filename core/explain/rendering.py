@@ -78,6 +78,7 @@ def overlay(
     opacity: float = 0.5,
     colour_map: str = "cividis",
     symmetric: bool = False,
+    top: float = 1.0,
 ) -> np.ndarray:
     """A map over its image: RGB (H, W, 3) uint8.
 
@@ -88,13 +89,29 @@ def overlay(
         Resized to the image where the shapes differ.
     opacity : float
         0 shows the image alone, 1 the map alone.
+    top : float
+        The share of the pixels, those with the strongest values, over which the map is drawn; the sign aside where it
+        is ``symmetric``.
     """
     if not 0 <= opacity <= 1:
         raise ParameterError("The opacity must lie between 0 and 1.")
     if values.shape != image.shape:
         values = cv2.resize(np.asarray(values, np.float32), image.shape[::-1], interpolation=cv2.INTER_LINEAR)
     colours = imgify(values, colour_map=colour_map, symmetric=symmetric)
-    return cv2.addWeighted(colours, opacity, cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), 1 - opacity, 0)
+    gray = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
+    drawn = cv2.addWeighted(colours, opacity, gray, 1 - opacity, 0)
+    return np.where(strongest(values, top, symmetric=symmetric)[..., None], drawn, gray)
+
+
+def strongest(values: np.ndarray, share: float, *, symmetric: bool = False) -> np.ndarray:
+    """The ``share`` of a map's pixels (H, W) with the highest values, (H, W) bool; by size alone if ``symmetric``.
+
+    Pixels as high as the last of them belong to it too.
+    """
+    if not 0 < share <= 1:
+        raise ParameterError("The share of strongest pixels must lie above 0 and be at most 1.")
+    strength = np.abs(values) if symmetric else values
+    return strength >= np.quantile(strength, 1 - share, method="higher")
 
 
 def beside(image: np.ndarray, values: np.ndarray, **options: object) -> np.ndarray:

@@ -14,7 +14,7 @@ from core.errors import PlaneLabError
 from core.images import Frame, read_image
 from core.library import EXAMPLE, is_phantom_id, sample_ids
 from pages.components.link import linked, one_of
-from pages.components.state import IMAGE
+from pages.components.state import IMAGE, OTHER_IMAGE
 
 UPLOAD_TYPES = ["png", "jpg", "jpeg", "tif", "tiff", "bmp"]
 MAX_UPLOADS = 30
@@ -63,6 +63,24 @@ def pick_image() -> Picked | None:
             "whoever opens it needs the same file and uploads it there."
         )
     return picked
+
+
+def pick_other_image(image_id: str) -> Picked | None:
+    """Show the picker of a second image and return it; None where there is none but the first."""
+    titles = {name: title for name, title in _titles().items() if name != image_id}
+    if not titles:
+        st.caption("There is no other image yet; upload one.")
+        return None
+    name = linked(
+        st.selectbox,
+        "The other image",
+        list(titles),
+        key=OTHER_IMAGE,
+        default=next(iter(titles)),
+        parse=one_of(list(titles)),
+        format_func=lambda name: titles.get(name, name),
+    )
+    return _open(name if name in titles else next(iter(titles)))
 
 
 def uploads() -> dict[str, Frame]:

@@ -9,7 +9,7 @@ from core import cache
 from core.errors import ModelError
 from core.zoo import Card, Classifier
 from pages.components.link import linked, one_of
-from pages.components.state import MODEL
+from pages.components.state import MODEL, OTHER_MODEL
 from pages.components.timer import call_every
 
 CLASSIFICATION = ("plane", "anatomy")
@@ -47,6 +47,25 @@ def pick_model(tasks: tuple[str, ...] = CLASSIFICATION, *, with_weights: bool = 
         if st.button("Model card", icon=":material/badge:"):
             show_card(card)
     return card
+
+
+def pick_other_model(card: Card, tasks: tuple[str, ...]) -> Card | None:
+    """Show the picker of a second model, those of the first one's task first; None where there is no other."""
+    others = [other for other in cache.cards() if other.task in tasks and other.name != card.name]
+    cards = {other.name: other for other in sorted(others, key=lambda other: other.task != card.task)}
+    if not cards:
+        st.caption("No other model is installed; train one with python -m core train --help.")
+        return None
+    name = linked(
+        st.selectbox,
+        "The other model",
+        list(cards),
+        key=OTHER_MODEL,
+        default=next(iter(cards)),
+        parse=one_of(list(cards)),
+        format_func=lambda name: cards[name].title if name in cards else name,
+    )
+    return cards.get(name) or next(iter(cards.values()))
 
 
 def model_when_ready(card: Card) -> Classifier | None:

@@ -1,29 +1,37 @@
 """Methods side by side, for any class; the costly one waits to be asked."""
 
+import pytest
+
 from core.explain import METHODS
 
 
-def buttons(app):
-    return {button.key: button for button in app.button}
+def keys(app, kind):
+    """Keys of all elements of a kind; those of maps end in what tells one view from another."""
+    return [element.key for element in app.get(kind)]
+
+
+def starting(app, kind, start):
+    return [key for key in keys(app, kind) if (key or "").startswith(start)]
 
 
 def test_cheap_methods_at_once_and_occlusion_on_demand(open_page, texts):
-    app = open_page("interpretability")
+    app = open_page("interpretability", methods=",".join(METHODS))
     assert not app.exception
     text = texts(app)
     for method in METHODS.values():
         assert f"**{method.title}**" in text
     cheap = [name for name, method in METHODS.items() if not method.costly]
-    downloads = {button.key for button in app.get("download_button")}
-    assert {f"{kind}_{name}" for name in cheap for kind in ("npy", "png")} <= downloads
-    assert "compute_occlusion" in buttons(app)
+    for name in cheap:
+        for kind in ("npy", "png"):
+            assert starting(app, "download_button", f"{kind}_{name}_")
+    assert starting(app, "button", "compute_occlusion_")
 
 
 def test_occlusion_appears_when_asked(open_page, texts):
     app = open_page("interpretability", methods="occlusion")
-    app.button(key="compute_occlusion").click().run()
+    app.button(key=starting(app, "button", "compute_occlusion_")[0]).click().run()
     assert not app.exception
-    assert "compute_occlusion" not in buttons(app)
+    assert not starting(app, "button", "compute_occlusion_")
     assert len(app.get("image")) == 2
 
 
@@ -39,3 +47,37 @@ def test_no_method_is_a_sentence(open_page, texts):
     app = open_page("interpretability", methods="")
     assert not app.exception
     assert "at least one method" in texts(app)
+
+
+def test_the_runner_up_stands_beside_the_class(open_page, texts, loaded_model):
+    app = open_page("interpretability", methods="saliency,cam", beside="runner_up")
+    assert not app.exception
+    labels = {key.rsplit("_", 1)[1] for key in starting(app, "download_button", "npy_cam_")}
+    assert len(labels) == 2
+    assert labels <= set(loaded_model.classes)
+    assert len(app.get("image")) == 6
+    assert "Saliency** · " in texts(app)
+
+
+def test_another_image_and_another_model_stand_beside_it(open_page):
+    for beside, picker in (("image", "other_image"), ("model", "other_model")):
+        app = open_page("interpretability", methods="saliency", beside=beside)
+        assert not app.exception
+        assert not app.error
+        assert app.selectbox(key=picker).options
+    app = open_page("interpretability", methods="saliency", beside="image")
+    assert len(starting(app, "download_button", "npy_saliency_")) == 2
+
+
+def test_a_link_keeps_the_share_shown_and_bad_ones_are_default(open_page):
+    app = open_page("interpretability", methods="cam", top="10")
+    assert app.slider(key="top").value == 10
+    assert not app.exception
+    assert open_page("interpretability", methods="cam", top="700").slider(key="top").value == 100
+
+
+@pytest.mark.parametrize("beside", ["everything", ""])
+def test_an_unknown_neighbour_is_none(open_page, beside):
+    app = open_page("interpretability", methods="cam", beside=beside)
+    assert not app.exception
+    assert len(app.get("image")) == 2

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from core.errors import ParameterError
-from core.explain.rendering import COLOUR_MAPS, imgify, normalise, overlay
+from core.explain.rendering import COLOUR_MAPS, imgify, normalise, overlay, strongest
 
 RAMP = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
 
@@ -74,3 +74,23 @@ def test_unknown_colour_map_and_opacity_are_refused():
 def test_a_map_without_numbers_is_refused_rather_than_drawn_black():
     with pytest.raises(ParameterError, match="no numbers"):
         imgify(np.full((3, 4), np.nan))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.25, 1.0])
+def test_the_strongest_are_the_share_asked_for(share):
+    values = np.random.default_rng(0).permutation(400).reshape(20, 20).astype(np.float32)
+    chosen = strongest(values, share)
+    assert abs(chosen.sum() - 400 * share) <= 1
+    assert values[chosen].min() > (values[~chosen].max() if share < 1 else -1)
+
+
+def test_of_signed_maps_the_size_counts_and_the_rest_of_the_image_is_bare():
+    image = np.full((2, 2), 100, np.uint8)
+    values = np.array([[-9.0, 1.0], [2.0, 8.0]])
+    drawn = overlay(image, values, opacity=1, symmetric=True, top=0.5)
+    assert (drawn[0, 1] == 100).all()
+    assert (drawn[1, 0] == 100).all()
+    assert drawn[0, 0, 2] > drawn[0, 0, 0]
+    assert drawn[1, 1, 0] > drawn[1, 1, 2]
+    with pytest.raises(ParameterError, match="share"):
+        strongest(values, 0)
