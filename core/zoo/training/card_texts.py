@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.datasets import Table
 from core.datasets.fetal_planes import FetalPlanes
 from core.datasets.hc18 import HC18
 from core.datasets.held_out import REAL
+
+if TYPE_CHECKING:
+    import keras
 
 
 def limitations(table: Table) -> list[str]:
@@ -23,6 +27,28 @@ def limitations(table: Table) -> list[str]:
             "so heed the warning on images unlike the training data.",
         ]
     return lines
+
+
+FAULTS_OF_SCANNERS = (
+    "Learned from corruptions made by core.corruption: how well it finds faults that a scanner made by itself has not "
+    "been measured."
+)
+LITTLE_ENLARGED = (
+    "Whether a frame is enlarged can only be told from what it no longer shows; little of it is not found."
+)
+
+
+def limitations_of_classes(model: keras.Model, feature_layer: str, dense: int) -> list[str]:
+    """What else a card says of a detector of the thesis's four classes, whose head pools where the thesis flattened."""
+    rows, columns, channels = model.get_layer(feature_layer).output.shape[1:]
+    flattened = model.count_params() + (rows * columns - 1) * channels * dense
+    return [
+        FAULTS_OF_SCANNERS,
+        LITTLE_ENLARGED,
+        "It knows no mixtures and always answers with one of its classes.",
+        f"Its head averages each of the {channels} feature maps; the thesis's, which flattened them, would make it "
+        f"weigh {2 * flattened / 1e6:.0f} MB in half precision.",
+    ]
 
 
 def data_licences(table: Table) -> list[str]:

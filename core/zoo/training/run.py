@@ -26,7 +26,7 @@ from core.zoo.cards import Card, Metric
 from core.zoo.novelty import Typicality, threshold
 from core.zoo.prediction import fit_temperature, softmax, to_unit
 from core.zoo.runtime import CompiledNetwork, computes_bfloat16, tensorflow
-from core.zoo.training.card_texts import data_licences, limitations, start_licence
+from core.zoo.training.card_texts import data_licences, limitations, limitations_of_classes, start_licence
 from core.zoo.training.frozen import FEATURES_NAME, FeatureCache
 from core.zoo.training.images import CHAINS, ImageSet, classes_of, prepared, scaled, with_validation
 from core.zoo.training.settings import TrainingSettings
@@ -210,6 +210,9 @@ def _finish(
     counts = {
         side: {name: int((sets[side].targets == index).sum()) for index, name in enumerate(classes)} for side in sets
     }
+    said_of_task = []
+    if settings.task == "corruption":
+        said_of_task = limitations_of_classes(model, backbone.feature_layer, settings.architecture.get("dense", 0))
     # Detectors never learn from augmented images: the variations they learn from are corruptions.
     plain = ", without augmentation" if settings.augmentation == "none" and settings.task != "corruption" else ""
     card = Card(
@@ -242,7 +245,7 @@ def _finish(
             "dtype": "float16, rebuilt in float32",
         },
         licences=["Apache-2.0, as PlaneLab", *start_licence(weights), *data_licences(table)],
-        limitations=limitations(table),
+        limitations=limitations(table) + said_of_task,
         command=command,
         metrics=[
             Metric(

@@ -30,7 +30,7 @@ from core.zoo.cards import Card, Metric
 from core.zoo.detection import ORIGINAL
 from core.zoo.novelty import Typicality, threshold
 from core.zoo.runtime import tensorflow
-from core.zoo.training.card_texts import data_licences, start_licence
+from core.zoo.training.card_texts import FAULTS_OF_SCANNERS, LITTLE_ENLARGED, data_licences, start_licence
 from core.zoo.training.corrupted import perhaps_jpeg, varied_clean
 from core.zoo.training.frozen import BATCH, FEATURES_NAME, FeatureCache, weights_fingerprint
 from core.zoo.training.images import scaled, with_validation
@@ -310,9 +310,8 @@ def _finish(
         licences=["Apache-2.0, as PlaneLab", *start_licence(weights), *data_licences(table)],
         limitations=[
             "No medical device. Research and teaching only.",
-            "Learned from corruptions made by core.corruption on real and simulated frames: how well it finds faults "
-            "that a scanner made by itself has not been measured.",
-            "Whether a frame is enlarged can only be told from what it no longer shows; little of it is not found.",
+            FAULTS_OF_SCANNERS,
+            LITTLE_ENLARGED,
         ],
         command=command,
         default=default,

@@ -12,11 +12,11 @@ import pytest
 from core.datasets import load
 from core.errors import DatasetError, ModelError, ParameterError
 from core.zoo import load_model, read_card
-from core.zoo.architectures import build_classifier
+from core.zoo.architectures import BACKBONES, build_classifier
 from core.zoo.assessment import assess, read_evaluation, record
 from core.zoo.runtime import tensorflow
 from core.zoo.training import TrainingSettings, preset, search, train
-from core.zoo.training.card_texts import data_licences, limitations
+from core.zoo.training.card_texts import data_licences, limitations, limitations_of_classes
 from core.zoo.training.frozen import FeatureCache
 from core.zoo.training.start import scale_to_unit
 
@@ -367,3 +367,11 @@ def test_evaluation_without_a_column_says_which(assessed):
     pd.read_csv(path).drop(columns="predicted").to_csv(path, index=False)
     with pytest.raises(ModelError, match="predicted"):
         read_evaluation("shapes", folder.parent)
+
+
+@pytest.mark.parametrize(("backbone", "megabytes"), [("vgg16", 56), ("xception", 193)])
+def test_a_card_says_what_a_flattened_head_would_weigh(backbone, megabytes):
+    """The figures of the issue, by hand: 5 x 5 x 512 and 6 x 6 x 2048 features into 1,024 units."""
+    model = build_classifier(backbone, 4, size=174, dense=1024)
+    lines = limitations_of_classes(model, BACKBONES[backbone].feature_layer, 1024)
+    assert f"weigh {megabytes} MB" in " ".join(lines)
