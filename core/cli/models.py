@@ -264,7 +264,7 @@ def _print_assessment(result: Any) -> None:
         for measures in class_measures(result.matrix, result.classes):
             if measures.support:
                 print(f"{measures.name}: sensitivity {measures.sensitivity}; specificity {measures.specificity}")
-    for name in result.classes:
+    for name in [] if result.detection else result.classes:
         print(f"share called {name}: {result.share_called(name)}")
     for title, part in result.parts.items():
         for name in result.classes:

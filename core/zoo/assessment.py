@@ -96,8 +96,8 @@ class Assessment:
 
     @property
     def parts(self) -> dict[str, Assessment]:
-        """Parts of HC18 that get figures of their own; other data have none."""
-        if "circumference_mm" not in self.rows:
+        """Parts of HC18 that get figures of their own; other data have none, and neither have answers of detectors."""
+        if self.detection or "circumference_mm" not in self.rows:
             return {}
         # Read back from a file, the column holds text where other data of the file have none.
         small = pd.to_numeric(self.rows["circumference_mm"], errors="coerce") < FIRST_TRIMESTER_LIMIT_MM

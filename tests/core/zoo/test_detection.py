@@ -239,6 +239,8 @@ def test_alarms_are_counted_from_verdicts(detector, table):
     result = assess_detector(detector, table, "clean")
     named = ~result.rows["verdict"].isin(["original", "unknown"])
     assert result.detection["false alarms on clean frames"].value == pytest.approx(named.mean())
+    # Small heads matter to what is called a head, not to what is called corrupted.
+    assert replace(result, rows=result.rows.assign(circumference_mm=90.0, split="test")).parts == {}
 
 
 @pytest.mark.parametrize("kind", ["scale_up", "blur", "noise"])
