@@ -33,10 +33,10 @@ so that evidence against the class comes last; an unsigned map cannot tell such 
 *Random regions* and *random pixels* are orders by chance: hiding scattered pixels destroys texture whatever they show,
 so fine maps (saliency and its kin) are to be held against random pixels in deletion and insertion.
 
-In the tables of anatomy, *enrichment* is the share of the highest tenth of a map that lies in a structure over the share
-of the image that the structure fills: 1 is chance. The pointing game asks whether the highest pixel lies in it or within
-{100 * TOLERANCE_SHARE:g} % of the side. On HC18 the skull is a band of {100 * SKULL_BAND_SHARE:g} % of the head's width
-around the annotated ellipse. Only images whose class was recognised count there.
+In the tables of anatomy, *enrichment* is the share of the highest tenth of a map that lies in a structure over the
+share of the image that the structure fills: 1 is chance. The pointing game asks whether the highest pixel lies in it or
+within {100 * TOLERANCE_SHARE:g} % of the side. On HC18 the skull is a band of {100 * SKULL_BAND_SHARE:g} % of the
+head's width around the annotated ellipse. Only images whose class was recognised count there.
 """
 
 
