@@ -246,7 +246,7 @@ def abstain_curve(curve: AccuracyKept, current: float | None = None, *, height: 
     """Accuracy of the images kept with its 95 % interval against the share kept, the ``current`` share marked."""
     figure = go.Figure()
     low = [share.low for share in curve.accuracy]
-    _add_band(figure, curve.share, low, [share.high for share in curve.accuracy], BLUE)
+    add_band(figure, curve.share, low, [share.high for share in curve.accuracy], BLUE)
     figure.add_scatter(
         x=curve.share,
         y=[share.value for share in curve.accuracy],
@@ -365,7 +365,7 @@ def drift_figure(
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.06)
     for (method, title), colour in zip(titles.items(), CLASS_COLOURS, strict=False):
         rows = curves[curves["method"] == method]
-        _add_band(figure, rows[x], rows["low"], rows["high"], colour)
+        add_band(figure, rows[x], rows["low"], rows["high"], colour)
         figure.add_scatter(
             x=rows[x],
             y=rows["mean"],
@@ -387,7 +387,7 @@ def drift_figure(
             line={"color": colour, "dash": "dot"},
             hovertemplate=f"{title}, another image's map: %{{y:.3f}}<extra></extra>",
         )
-    _add_band(figure, flips[x], flips["low"], flips["high"], NEUTRAL, row=2, col=1)
+    add_band(figure, flips[x], flips["low"], flips["high"], NEUTRAL, row=2, col=1)
     figure.add_scatter(
         x=flips[x],
         y=flips["flipped"],
@@ -470,7 +470,7 @@ def _mark_current(figure: go.Figure, current: float | None) -> None:
         )
 
 
-def _add_band(
+def add_band(
     figure: go.Figure, x: Sequence[float], low: Sequence[float], high: Sequence[float], colour: str, **place: int
 ) -> None:
     """``place``: ``row`` and ``col`` of a figure that has several panels."""

@@ -431,3 +431,47 @@ DETECTOR_FINDINGS: dict[str, Finding] = {
     ),
 }
 """What the annex saw in the saliency maps of a detector, class by class; it measured nothing."""
+
+
+@dataclass(frozen=True)
+class AnatomyFinding:
+    """Where a thesis saw a network look for a plane.
+
+    Attributes
+    ----------
+    words, source : str
+        What it says, in short, and where.
+    place : str
+        What people call the place.
+    structures : tuple of str
+        Of the phantoms' (:data:`core.phantom.LABELS`), those it is made of. What lies in the trunk belongs to it;
+        phantoms do not tell legs from arms.
+    """
+
+    words: str
+    source: str
+    place: str
+    structures: tuple[str, ...]
+
+
+PLANE_FINDINGS: dict[str, AnatomyFinding] = {
+    "BPD": AnatomyFinding(
+        "curves of high contrast, in many cases the skull's circumference",
+        "000, lines 3586 to 3594",
+        "skull contour",
+        ("skull",),
+    ),
+    "CRL": AnatomyFinding(
+        "the fetus's trunk and, in many cases, its legs",
+        "000, lines 3596 to 3608",
+        "trunk and limbs",
+        ("trunk", "rump", "limbs", "upper thorax", "spine", "heart", "stomach", "bladder", "bowel"),
+    ),
+    "NT": AnatomyFinding(
+        "the face and the nuchal area",
+        "000, lines 3608 to 3618",
+        "face and nuchal area",
+        ("nasal bone", "nasal tip", "palate", "mandible", "nuchal translucency", "nuchal skin"),
+    ),
+}
+"""What the interpretability thesis saw in the maps of its plane classifier, plane by plane; it measured nothing."""

@@ -1,4 +1,4 @@
-"""``explain`` and ``drift``: where a model looked, and whether that lasts."""
+"""``explain``, ``drift``, ``faithfulness``: where a model looked, whether that lasts, and whether it is the truth."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from core.cli.shared import (
     data_option,
     json_option,
     load_named,
+    model_folder,
+    model_name,
     model_option,
     natural,
     positive,
@@ -59,6 +61,27 @@ def register(commands: Any) -> None:
     )
     command.add_argument("--steps", type=positive, metavar="M", help="levels of each corruption (12)")
     command.add_argument("--seed", type=natural, default=0)
+    json_option(command)
+
+    command = add_command(
+        commands, "faithfulness", _faithfulness, "which explanation tells the truth: every method scored on a sample"
+    )
+    model_option(command)
+    data_option(command)
+    command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="tables; and the work, so that a stopped run goes on"
+    )
+    command.add_argument(
+        "--method", action="append", metavar="NAME", help="of explanation; may be repeated; all that fit otherwise"
+    )
+    command.add_argument("--limit", type=positive, metavar="N", help="most images, spread over the classes")
+    command.add_argument(
+        "--costly-limit", type=positive, metavar="N", help="most images for methods of many passes (24)"
+    )
+    command.add_argument("--fill", default="black", help="what hidden pixels become: black, mean, blur or noise")
+    command.add_argument("--seed", type=natural, default=0)
+    command.add_argument("--record", metavar="NAME", help="keep the tables with the model, the data being called so")
     json_option(command)
 
 
@@ -133,5 +156,50 @@ def _drift(options: argparse.Namespace) -> int:
         else:
             print(study.conclusion(measure))
     if not options.json:
+        print(f"wrote {options.out}")
+    return EXIT_OK
+
+
+def _faithfulness(options: argparse.Namespace) -> int:
+    from core.datasets import load
+    from core.explain.drift import methods_for
+    from core.explain.faithfulness import FaithfulnessSettings, Scoring, check_methods, run_study, untrained
+    from core.explain.faithfulness.study import FOLDER
+
+    card = card_of(options.model)
+    given = {name: getattr(options, name) for name in ("limit", "costly_limit")}
+    settings = FaithfulnessSettings(
+        tuple(dict.fromkeys(options.method or methods_for(card))),
+        scoring=Scoring(fill=options.fill, seed=options.seed),
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    check_methods(card, settings.methods)
+    if options.record and Path(options.record).name != options.record:
+        raise ParameterError(f"{options.record!r} is no name for a folder; use letters, digits and hyphens.")
+    # A detector's classes are no labels: its sample may show anything.
+    classes = None if card.task == "corruption" else card.classes
+    table = load(options.data, head_label="BPD" if "BPD" in card.classes else "brain", classes=classes)
+    table = untrained(card, side_of(table, options.split), str(options.data))
+    command = "python -m core " + shlex.join(argument for argument in options.arguments if argument != "--json")
+    study = run_study(
+        load_named(options.model),
+        table,
+        settings,
+        options.out,
+        name=options.record or "",
+        command=command,
+        progress=Progress("faithfulness"),
+    )
+    for problem in study.about["problems"]:
+        complain(problem)
+    study.write(options.out)
+    if options.record:
+        study.write(model_folder(options.model) / model_name(options.model) / FOLDER / options.record)
+    if options.json:
+        for row in json.loads(study.scores.to_json(orient="records")):
+            print_json({"simulated": study.about["simulated"]} | row)
+    else:
+        for sentence in study.conclusions():
+            print(sentence)
         print(f"wrote {options.out}")
     return EXIT_OK

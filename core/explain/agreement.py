@@ -95,6 +95,16 @@ def top_overlaps(maps: np.ndarray, share: float = TOP_SHARE, region: np.ndarray 
     return overlaps
 
 
+def top_membership(values: np.ndarray, share: float = TOP_SHARE) -> np.ndarray | None:
+    """How far each pixel of a map (H, W) belongs to its highest: (H, W) float64, as in :func:`top_overlap`.
+
+    None where the map is constant; it has no highest pixels then.
+    """
+    _check_share(share)
+    flat = _compared(values, values, None)[0]
+    return _top(flat, _top_count(len(flat), share)).reshape(np.shape(values)) if _varies(flat) else None
+
+
 def _check_share(share: float) -> None:
     if not 0 < share <= 1:
         raise ParameterError(f"The top's share of the pixels must lie above 0 and up to 1, not at {share:g}.")

@@ -20,20 +20,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from core.corruption import get as get_corruption
-from core.datasets import Table, read_pixels
-from core.errors import DatasetError, ImageError, ParameterError
+from core.datasets import Table
+from core.errors import ParameterError
 from core.explain.agreement import TOP_SHARE, rank_correlation, rank_correlations, top_overlap, top_overlaps
 from core.explain.base import METHODS, Progress, get_method, no_progress
 from core.explain.drift_study import COLUMNS, MEASURES, NUMBERS, DriftStudy
+from core.explain.sample import Sample, open_sample, spread, spread_positions
 from core.parallel import in_threads
-from core.preprocessing import Cleaned, PreprocessingSettings, clean, finish
+from core.preprocessing import PreprocessingSettings
 from core.similarity import Reference
 from core.sweep import corrupted_input
 from core.zoo.prediction import to_unit
@@ -137,7 +137,7 @@ def run_study(
         If fewer than two images can be read.
     """
     check_methods(model.card, settings.methods)
-    sample, problems = _open(model, spread(table, settings.limit))
+    sample, problems = open_sample(model, spread(table, settings.limit))
     parts = {method: _part(sample, method, settings) for method in settings.methods}
     meter = _Meter(progress, sum(_weight(method, len(part)) for method, part in parts.items()), settings)
     originals = {}
@@ -161,67 +161,7 @@ def run_study(
     return DriftStudy(pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(NUMBERS, float)), about)
 
 
-def spread(table: Table, limit: int | None) -> Table:
-    """At most ``limit`` rows of a table, spread over its labels and, within each, over its order."""
-    keep = np.zeros(len(table), bool)
-    keep[spread_positions(table.frame["label"].to_numpy(), limit)] = True
-    return table.chosen(keep)
-
-
-def spread_positions(labels: np.ndarray, limit: int | None) -> list[int]:
-    """Positions of at most ``limit`` entries, as many of each label where there are enough, in rising order."""
-    labels = np.asarray(labels)
-    if limit is None or limit >= len(labels):
-        return list(range(len(labels)))
-    chosen: list[int] = []
-    # Rare labels first: what they cannot fill goes to the others.
-    groups = sorted((np.flatnonzero(labels == label) for label in np.unique(labels)), key=len)
-    for index, positions in enumerate(groups):
-        count = min(len(positions), (limit - len(chosen)) // (len(groups) - index))
-        chosen += positions[np.round(np.linspace(0, len(positions) - 1, count)).astype(int)].tolist()
-    return sorted(chosen)
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """Images that were read: cleaned frames, network inputs (N, S, S) uint8, and the classes seen in them (N,)."""
-
-    names: list[str]
-    patients: list[str]
-    labels: list[str]
-    frames: list[Cleaned]
-    inputs: np.ndarray
-    targets: np.ndarray
-
-
-def _open(model: Classifier, table: Table) -> tuple[_Sample, list[str]]:
-    """The images that can be read, and a sentence for each that cannot."""
-
-    def open_one(path: str) -> Cleaned | ImageError:
-        try:
-            return clean(read_pixels(path), model.settings)
-        except ImageError as error:
-            return error
-
-    opened = list(in_threads(open_one, table.frame["path"]))
-    problems = list(map(str, table.problems))
-    for path, one in zip(table.paths, opened, strict=True):
-        if isinstance(one, ImageError):
-            problems.append(f"{path.name}: {one}")
-    frames = [one for one in opened if isinstance(one, Cleaned)]
-    if len(frames) < 2:
-        raise DatasetError(" ".join(["A drift study needs at least two images that can be read.", *problems[:1]]))
-    rows = table.frame[[isinstance(one, Cleaned) for one in opened]]
-    chain, size = model.card.input["chain"], model.card.size
-    inputs = np.stack([finish(frame, model.settings, chain=chain, size=size) for frame in frames])
-    targets = model.probabilities(inputs).argmax(axis=1)
-    names = [Path(path).name for path in rows["path"]]
-    # What the model does not tell apart is no label here.
-    labels = [label if label in model.classes else "" for label in rows["label"]]
-    return _Sample(names, rows["patient"].tolist(), labels, frames, inputs, targets), problems
-
-
-def _part(sample: _Sample, method: str, settings: DriftSettings) -> list[int]:
+def _part(sample: Sample, method: str, settings: DriftSettings) -> list[int]:
     """Positions of the images a method is tried on."""
     return spread_positions(sample.labels, settings.costly_limit if get_method(method).costly else None)
 
@@ -287,7 +227,7 @@ class _Follower:
     """Follows the sample through the levels of a kind."""
 
     model: Classifier
-    sample: _Sample
+    sample: Sample
     settings: DriftSettings
     originals: dict[str, _Originals]
     meter: _Meter

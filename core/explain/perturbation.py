@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
 
 BATCH = BATCH_SIZES[-1]
-FILLS = ("black", "mean", "blur")
+FILLS = ("black", "mean", "blur", "noise")
 BLUR_SIGMA_SHARE = 0.05
+NOISE_SEED = 0
 
 
 def filling(image: np.ndarray, fill: str) -> np.ndarray:
-    """What hidden pixels become: an image (S, S) of black, of the image's mean gray, or of the image blurred.
+    """What hidden pixels become: an image (S, S) of black, of the image's mean gray, of the image blurred, or noise.
 
-    The blur's Gaussian has a standard deviation of 5 % of the side.
+    The blur's Gaussian has a standard deviation of 5 % of the side. Noise is uniform over all gray levels, pixel by
+    pixel, and the same at every call.
     """
     if fill == "black":
         return np.zeros_like(image)
@@ -35,6 +37,8 @@ def filling(image: np.ndarray, fill: str) -> np.ndarray:
         return np.full_like(image, image.mean())
     if fill == "blur":
         return cv2.GaussianBlur(image, (0, 0), BLUR_SIGMA_SHARE * image.shape[0])
+    if fill == "noise":
+        return np.random.default_rng(NOISE_SEED).random(image.shape, np.float32)
     raise ParameterError(f"There is no fill {fill!r}; choose one of {', '.join(FILLS)}.")
 
 

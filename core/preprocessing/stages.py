@@ -223,6 +223,33 @@ def finish(
     return _watched_resize(gray, settings, _checked_size(size, settings), _nobody)
 
 
+def follow(
+    labels: np.ndarray, cleaned: Cleaned, settings: PreprocessingSettings, size: int | None = None
+) -> np.ndarray:
+    """What is drawn where in the network's input: a label image on the way that :func:`finish` takes the frame.
+
+    Parameters
+    ----------
+    labels
+        (H, W) uint8 over the full frame that was cleaned.
+
+    Returns
+    -------
+    np.ndarray
+        (size, size) uint8: each pixel has the label of its middle; 0 outside the sector and in padding.
+
+    Raises
+    ------
+    ParameterError
+        If the labels do not reach as far as the crop, or the size is out of range.
+    """
+    if labels.ndim != 2 or labels.shape[0] < cleaned.box.bottom or labels.shape[1] < cleaned.box.right:
+        raise ParameterError(f"Labels of shape {labels.shape} do not cover the frame; give them at the frame's size.")
+    side = _checked_size(size, settings)
+    inside = np.where(cleaned.sector, labels[cleaned.box.slices], np.uint8(0))
+    return cv2.resize(_padded(inside, settings), (side, side), interpolation=cv2.INTER_NEAREST_EXACT)
+
+
 def reduced(cleaned: Cleaned, side: int) -> Cleaned:
     """A cleaned frame averaged by area until the root of its area is ``side`` pixels; never enlarged."""
     height, width = cleaned.gray.shape
@@ -419,12 +446,7 @@ def _watched_median(gray: np.ndarray, settings: PreprocessingSettings, watch: _W
 
 def _watched_resize(gray: np.ndarray, settings: PreprocessingSettings, size: int, watch: _Watcher) -> np.ndarray:
     height, width = gray.shape
-    if settings.aspect == "pad" and height != width:
-        down, across = max(height, width) - height, max(height, width) - width
-        gray = cv2.copyMakeBorder(
-            gray, down // 2, down - down // 2, across // 2, across - across // 2, cv2.BORDER_CONSTANT, value=0
-        )
-    resized = cv2.resize(gray, (size, size))
+    resized = cv2.resize(_padded(gray, settings), (size, size))
     how = "padded to a square, then resized" if settings.aspect == "pad" else "resized"
     watch(
         "resize",
@@ -433,3 +455,14 @@ def _watched_resize(gray: np.ndarray, settings: PreprocessingSettings, size: int
         f"{width}x{height} pixels are {how} to {size}x{size}; the count is of pixels lost or won.",
     )
     return resized
+
+
+def _padded(image: np.ndarray, settings: PreprocessingSettings) -> np.ndarray:
+    """With black to a square where the settings say so."""
+    height, width = image.shape
+    if settings.aspect != "pad" or height == width:
+        return image
+    down, across = max(height, width) - height, max(height, width) - width
+    return cv2.copyMakeBorder(
+        image, down // 2, down - down // 2, across // 2, across - across // 2, cv2.BORDER_CONSTANT, value=0
+    )

@@ -12,6 +12,7 @@ from core.zoo.weights import load_weights, sha256_of
 if TYPE_CHECKING:
     import keras
 
+    from core.zoo.novelty import Typicality
     from core.zoo.prediction import Classifier
 
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models"
@@ -72,22 +73,27 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier:
             f"The weights of model {name!r} are not those its card describes (SHA-256 differs); "
             f"restore models/{name} from the repository or train again."
         )
+    from core.zoo.novelty import Typicality
+
+    network = network_of(card)
+    extra = load_weights(network, path)
+    return model_of(card, network, Typicality.from_arrays(extra))
+
+
+def model_of(card: Card, network: keras.Model, typicality: Typicality) -> Classifier:
+    """What predicts with a network (:func:`network_of`) in the way its card says."""
     from core.zoo.architectures import get_backbone
     from core.zoo.detection import Detector
-    from core.zoo.novelty import Typicality
     from core.zoo.prediction import Classifier
     from core.zoo.runtime import CompiledNetwork
 
-    model = network_of(card)
-    extra = load_weights(model, path)
-    network = CompiledNetwork(
-        model,
+    compiled = CompiledNetwork(
+        network,
         input_range=get_backbone(card.backbone).input_range,
         feature_layer=card.feature_layer,
         pooled_layer=card.pooled_layer,
     )
-    loaded = Detector if card.detection else Classifier
-    return loaded(card, network, Typicality.from_arrays(extra))
+    return (Detector if card.detection else Classifier)(card, compiled, typicality)
 
 
 def network_of(card: Card) -> keras.Model:

@@ -130,6 +130,12 @@ def test_predict_asks_an_ensemble_where_there_is_one(models, image, capsys):
         ["drift", "--data", "OUT", "--out", "OUT/study", "--limit", "1"],
         ["drift", "--data", "phantom:BPD:3", "--split", "test", "--out", "OUT/study"],
         ["drift", "--data", "OUT"],
+        ["faithfulness", "--data", "OUT/nowhere", "--out", "OUT/study"],
+        ["faithfulness", "--data", "OUT", "--out", "OUT/study", "--method", "tarot"],
+        ["faithfulness", "--data", "OUT", "--out", "OUT/study", "--fill", "pink"],
+        ["faithfulness", "--data", "OUT", "--out", "OUT/study", "--limit", "1"],
+        ["faithfulness", "--data", "SHAPES", "--out", "OUT/study", "--record", "../elsewhere"],
+        ["faithfulness", "--data", "phantom:BPD:3:unseen", "--split", "test", "--out", "OUT/study"],
         ["sweep", "--data", "OUT/nowhere", "--out", "OUT/s"],
         ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--kind", "melt"],
         ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--grid", "monthly"],
@@ -349,6 +355,25 @@ def test_drift_takes_the_theses_kinds_and_all_methods_that_fit(models, shape_fol
     assert list(rows["method"].unique()) == ["saliency", "cam", "grad_cam", "occlusion"]
 
 
+def test_faithfulness_writes_tables_and_records_them_with_the_model(models, shape_folder, tmp_path, capsys):
+    out = tmp_path / "study"
+    arguments = ("faithfulness", "--data", shape_folder, "--out", out, "--limit", "4", "--fill", "mean")
+    assert run(*arguments, "--method", "cam", "--method", "saliency", "--record", "drawn", "--json") == 0
+    rows = lines(capsys.readouterr().out)
+    assert {row["method"] for row in rows} == {"cam", "saliency", "random_regions", "random_pixels"}
+    deletion = next(row for row in rows if (row["method"], row["measure"]) == ("cam", "deletion"))
+    assert deletion["n"] == 4
+    assert deletion["low"] <= deletion["value"] <= deletion["high"]
+    recorded = models / "shapes" / "faithfulness" / "drawn"
+    names = {"faithfulness.csv", "curves.csv", "localisation.csv", "agreement.csv", "faithfulness.json"}
+    assert {path.name for path in recorded.iterdir()} == names
+    about = json.loads((recorded / "faithfulness.json").read_text())
+    assert (about["data"], about["scoring"]["fill"], about["simulated"]) == ("drawn", "mean", False)
+    assert about["command"].startswith("python -m core faithfulness --data")
+    assert run(*arguments, "--method", "cam") == 0
+    assert "AOPC gap" in capsys.readouterr().out
+
+
 def test_train_writes_a_model_that_evaluates(shape_folder, tmp_path, capsys):
     out = tmp_path / "mine"
     given = ["train", "--backbone", "cnn", "--data", shape_folder, "--out", out, "--weights", "none"]
@@ -380,6 +405,7 @@ def test_help_names_every_command(capsys):
     text = capsys.readouterr().out
     for command in (
         "models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "sweep", "explain", "drift", "train",
+        "faithfulness",
     ):  # fmt: skip
         assert command in text
 
@@ -396,6 +422,7 @@ def test_a_full_disk_is_a_sentence(image, tmp_path, capsys, monkeypatch):
         ["models", "--json"],
         ["predict", "nowhere.png", "--json"],
         ["drift", "--data", "nowhere", "--out", "nowhere"],
+        ["faithfulness", "--data", "nowhere", "--out", "nowhere"],
         ["sweep", "--data", "x", "--out", "y"],
         ["frobnicate"],
     ],

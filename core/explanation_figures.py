@@ -1,0 +1,148 @@
+"""Plotly figures of a study of faithfulness: curves, scoreboard, agreement. No Streamlit here.
+
+A method keeps one colour (Okabe-Ito) and one dash in all curves; bands and bars are 95 % intervals by patient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from core.explain.faithfulness import BASELINES, GROUPS, MEASURES
+from core.figures import BLUE, CLASS_COLOURS, MARGIN, NEUTRAL, add_band
+
+DASHES = ("solid", "dash", "dot")
+BASELINE_DASHES = ("longdash", "longdashdot")
+ROW_HEIGHT = 28
+CELL = 34
+
+
+def hiding_figure(curves: pd.DataFrame, curve: str, titles: Mapping[str, str], *, height: int = 380) -> go.Figure:
+    """Probability of the class as more and more is hidden, or shown, in each method's order.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        Of :class:`core.explain.faithfulness.FaithfulnessStudy`.
+    curve : str
+        One of :data:`core.explain.faithfulness.CURVES`.
+    titles : mapping
+        Method or order by chance -> what people call it; the latter are gray.
+    """
+    figure = go.Figure()
+    methods = [method for method in titles if method not in BASELINES]
+    looks = {
+        method: (CLASS_COLOURS[index % len(CLASS_COLOURS)], DASHES[index // len(CLASS_COLOURS) % len(DASHES)])
+        for index, method in enumerate(methods)
+    }
+    looks |= {baseline: (NEUTRAL, dash) for baseline, dash in zip(BASELINES, BASELINE_DASHES, strict=True)}
+    for method, title in titles.items():
+        rows = curves[(curves["method"] == method) & (curves["curve"] == curve)]
+        colour, dash = looks[method]
+        add_band(figure, rows["share"], rows["low"], rows["high"], colour)
+        figure.add_scatter(
+            x=rows["share"],
+            y=rows["value"],
+            mode="lines",
+            name=f"{title} (n = {rows['n'].max()})",
+            line={"color": colour, "dash": dash},
+            customdata=rows[["low", "high", "n"]],
+            hovertemplate=f"{title}: %{{y:.3f}} (%{{customdata[0]:.3f}} to %{{customdata[1]:.3f}}), "
+            "n = %{customdata[2]}, at %{x:.0%}<extra></extra>",
+        )
+    shown = "shown" if curve == "insertion" else "hidden"
+    figure.update_layout(
+        height=height,
+        margin={**MARGIN, "t": 24},
+        legend={"orientation": "h", "y": -0.25, "x": 0},
+        xaxis={"title": f"share of the image {shown}", "tickformat": ".0%", "range": [-0.02, 1.02]},
+        yaxis={"title": "probability of the class", "range": [-0.02, 1.02]},
+    )
+    return figure
+
+
+def scoreboard_figure(scores: pd.DataFrame, titles: Mapping[str, str]) -> go.Figure:
+    """Faithful, stable, sharp, fast: a panel each, a row a method, a dot with its interval; better is to the right.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Of :class:`core.explain.faithfulness.FaithfulnessStudy`; seconds are drawn on a logarithmic axis.
+    titles : mapping
+        Method -> what people call it, top first.
+    """
+    measures = [MEASURES[name] for name in GROUPS.values()]
+    figure = make_subplots(
+        rows=1,
+        cols=len(GROUPS),
+        shared_yaxes=True,
+        horizontal_spacing=0.03,
+        subplot_titles=[f"{group}: {measure.title}" for group, measure in zip(GROUPS, measures, strict=True)],
+    )
+    for column, (name, measure) in enumerate(zip(GROUPS.values(), measures, strict=True), start=1):
+        rows = scores[scores["measure"] == name].set_index("method").reindex(list(titles))
+        figure.add_scatter(
+            x=rows["value"],
+            y=list(titles.values()),
+            mode="markers",
+            marker={"color": BLUE, "size": 9},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": rows["high"] - rows["value"],
+                "arrayminus": rows["value"] - rows["low"],
+            },
+            customdata=rows[["low", "high", "n"]],
+            hovertemplate=f"%{{y}}, {measure.title}: %{{x:.3g}} (%{{customdata[0]:.3g}} to %{{customdata[1]:.3g}}), "
+            "n = %{customdata[2]}<extra></extra>",
+            showlegend=False,
+            row=1,
+            col=column,
+        )
+        figure.update_xaxes(
+            autorange=None if measure.higher else "reversed",
+            type="log" if name == "seconds" else "linear",
+            row=1,
+            col=column,
+        )
+    # Left of the line an order by chance names what the network needs better.
+    figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"}, row=1, col=1 + list(GROUPS).index("faithful"))
+    figure.update_layout(height=120 + ROW_HEIGHT * len(titles), margin={**MARGIN, "t": 48})
+    figure.update_yaxes(autorange="reversed")
+    return figure
+
+
+def agreement_figure(matrix: pd.DataFrame, titles: Mapping[str, str], measure: str) -> go.Figure:
+    """How far every two methods say the same, as squares with their number; empty where there is no answer.
+
+    Parameters
+    ----------
+    matrix : pandas.DataFrame
+        (M, M), of :meth:`core.explain.faithfulness.FaithfulnessStudy.matrix`.
+    measure : str
+        What people call it.
+    """
+    names = [titles[method] for method in matrix.index]
+    values = matrix.to_numpy(float)
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            x=names,
+            y=names,
+            text=[["" if np.isnan(value) else f"{value:.2f}" for value in row] for row in values],
+            texttemplate="%{text}",
+            colorscale="Cividis",
+            zmin=min(0.0, float(np.nanmin(values))),
+            zmax=1,
+            colorbar={"title": measure},
+            hovertemplate=f"%{{y}} and %{{x}}, {measure}: %{{z:.3f}}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=140 + CELL * len(names), margin=MARGIN, xaxis={"tickangle": -45}, yaxis={"autorange": "reversed"}
+    )
+    return figure

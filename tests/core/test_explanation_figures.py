@@ -1,0 +1,88 @@
+"""Figures of a study of faithfulness show its numbers, where they belong."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.explain.faithfulness import GROUPS
+from core.explanation_figures import agreement_figure, hiding_figure, scoreboard_figure
+
+TITLES = {"cam": "CAM", "saliency": "Saliency"}
+SHARES = [0.0, 0.5, 1.0]
+
+
+@pytest.fixture
+def curves():
+    rows = [
+        {"method": method, "curve": curve, "share": share, "value": value, "low": value - 0.1, "high": value + 0.05,
+         "n": 7}
+        for method, start in (("cam", 0.9), ("saliency", 0.8), ("random_regions", 0.7))
+        for curve in ("deletion", "insertion")
+        for share, value in zip(SHARES, (start, 0.4, 0.2), strict=True)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(("curve", "word"), [("deletion", "hidden"), ("insertion", "shown")])
+def test_each_method_has_its_curve_and_band_and_chance_is_gray(curves, curve, word):
+    figure = hiding_figure(curves, curve, TITLES | {"random_regions": "Random regions"})
+    named = {trace.name: trace for trace in figure.data if trace.name}
+    assert set(named) == {"CAM (n = 7)", "Saliency (n = 7)", "Random regions (n = 7)"}
+    assert np.allclose(named["CAM (n = 7)"].y, [0.9, 0.4, 0.2])
+    assert np.allclose(named["Saliency (n = 7)"].x, SHARES)
+    bands = [trace for trace in figure.data if trace.fill == "tonexty"]
+    assert np.allclose(bands[1].y, [0.7, 0.3, 0.1])
+    colours = {name: trace.line.color for name, trace in named.items()}
+    assert len(set(colours.values())) == 3
+    assert colours["Random regions (n = 7)"] == "#888888"
+    assert word in figure.layout.xaxis.title.text
+
+
+def test_fourteen_methods_can_be_told_apart():
+    names = {f"method {number}": f"Method {number}" for number in range(14)}
+    rows = [
+        {"method": name, "curve": "morf", "share": share, "value": 0.5, "low": 0.4, "high": 0.6, "n": 3}
+        for name in names
+        for share in SHARES
+    ]
+    figure = hiding_figure(pd.DataFrame(rows), "morf", names)
+    lines = [trace for trace in figure.data if trace.name]
+    assert len({(trace.line.color, trace.line.dash) for trace in lines}) == len(lines) == 14
+
+
+def test_a_scoreboard_has_a_panel_a_question_and_a_dot_a_method():
+    rows = [
+        {"method": method, "measure": measure, "value": value, "low": value / 2, "high": value * 2, "n": 5}
+        for method, value in (("saliency", 0.2), ("cam", 0.4), ("random_regions", 0.1))
+        for measure in GROUPS.values()
+        if (method, measure) != ("cam", "stability")
+    ]
+    figure = scoreboard_figure(pd.DataFrame(rows), TITLES)
+    assert len(figure.data) == len(GROUPS)
+    for trace in figure.data:
+        assert list(trace.y) == ["CAM", "Saliency"]
+        assert trace.x[1] == 0.2
+        assert trace.error_x.array[1] == pytest.approx(0.2)
+        assert trace.error_x.arrayminus[1] == pytest.approx(0.1)
+    faithful, stable, _, fast = figure.data
+    assert faithful.x[0] == 0.4
+    assert np.isnan(stable.x[0])
+    assert figure.layout[fast.xaxis.replace("x", "xaxis")].type == "log"
+    assert figure.layout[fast.xaxis.replace("x", "xaxis")].autorange == "reversed"
+    assert figure.layout.xaxis.autorange is None
+    (line,) = figure.layout.shapes
+    assert (line.x0, line.xref) == (0, faithful.xaxis)
+    for group, note in zip(GROUPS, figure.layout.annotations, strict=True):
+        assert note.text.startswith(group)
+
+
+def test_an_agreement_matrix_prints_its_numbers_and_leaves_unknown_ones_empty():
+    matrix = pd.DataFrame([[1, 0.25], [0.25, 1]], list(TITLES), list(TITLES))
+    (squares,) = agreement_figure(matrix, TITLES, "Rank correlation").data
+    assert squares.text[0][1] == "0.25"
+    assert list(squares.x) == list(squares.y) == ["CAM", "Saliency"]
+    assert squares.zmin == 0
+    matrix.loc["cam", "saliency"] = matrix.loc["saliency", "cam"] = -0.5
+    assert agreement_figure(matrix, TITLES, "Rank correlation").data[0].zmin == -0.5
+    matrix.loc["cam", "saliency"] = np.nan
+    assert agreement_figure(matrix, TITLES, "Rank correlation").data[0].text[0][1] == ""
