@@ -54,6 +54,12 @@ page = st.navigation(
             help="Where did the network look? Several methods side by side on one image.",
         ),
         st.Page(
+            "pages/faithfulness.py",
+            title="Faithfulness",
+            icon=":material/fact_check:",
+            help="Which explanation method tells the truth? Methods measured over many images.",
+        ),
+        st.Page(
             "pages/explanation_drift.py",
             title="Explanation drift",
             icon=":material/timeline:",

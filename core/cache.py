@@ -32,6 +32,9 @@ from core.explain.detector_gallery import PER_PLANE, GalleryRow
 from core.explain.detector_gallery import detector_gallery as gallery_of
 from core.explain.drift_study import DriftStudy, study_folders
 from core.explain.drift_study import read_study as read_drift_study
+from core.explain.faithfulness import FaithfulnessStudy, Scores, Scoring, refer, score_map
+from core.explain.faithfulness import read_study as read_faithfulness_study
+from core.explain.faithfulness import study_folders as faithfulness_study_folders
 from core.library import NamedImage, curve_sample, open_image
 from core.live import LiveSubject, Move
 from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, clean, finish, prepare, run
@@ -168,6 +171,18 @@ def drift_folders(card: Card) -> list[Path]:
 def drift_study(folder: Path) -> DriftStudy:
     """A drift study; shared, so not to be changed."""
     return read_drift_study(folder)
+
+
+@st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
+def faithfulness_folders(card: Card) -> list[Path]:
+    """Where the studies of faithfulness of a model are kept."""
+    return faithfulness_study_folders(card.name)
+
+
+@st.cache_resource(ttl="1m", max_entries=16, show_spinner=False)
+def faithfulness_study(folder: Path) -> FaithfulnessStudy:
+    """A study of faithfulness; shared, so not to be changed."""
+    return read_faithfulness_study(folder)
 
 
 @dataclass(frozen=True)
@@ -326,6 +341,36 @@ def _explanation_key(
     card: Card, sha256: str, method: Method, target: int, distortion: Distortion | None
 ) -> tuple[Hashable, ...]:
     return ("explanation", card.weights["sha256"], sha256, method.name, target, distortion)
+
+
+def map_scores(
+    model: Classifier,
+    sha256: str,
+    image: np.ndarray,
+    method: Method,
+    target: int,
+    distortion: Distortion | None,
+    scoring: Scoring,
+) -> Scores:
+    """How faithful a method's map of one prepared image (S, S) uint8 is; see :func:`explanation`."""
+    values = explanation(model, sha256, image, method, target, distortion).values
+    shown = ("map reference", model.card.weights["sha256"], sha256, target, distortion, scoring)
+    reference = result_store().get(shown, lambda: refer(model, to_unit(image), 0, target, scoring))
+    key = _scores_key(model.card, sha256, method, target, distortion, scoring)
+    return result_store().get(key, lambda: score_map(model, reference, values, scoring))
+
+
+def has_map_scores(
+    card: Card, sha256: str, method: Method, target: int, distortion: Distortion | None, scoring: Scoring
+) -> bool:
+    """True if :func:`map_scores` would answer at once."""
+    return _scores_key(card, sha256, method, target, distortion, scoring) in result_store()
+
+
+def _scores_key(
+    card: Card, sha256: str, method: Method, target: int, distortion: Distortion | None, scoring: Scoring
+) -> tuple[Hashable, ...]:
+    return ("map scores", *_explanation_key(card, sha256, method, target, distortion), scoring)
 
 
 class Job:

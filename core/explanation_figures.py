@@ -65,6 +65,21 @@ def hiding_figure(curves: pd.DataFrame, curve: str, titles: Mapping[str, str], *
     return figure
 
 
+def one_image_figure(
+    shares: np.ndarray, curves: Mapping[str, np.ndarray], curve: str, *, height: int = 380
+) -> go.Figure:
+    """As :func:`hiding_figure`, of one image: probabilities (T,) by a method's title, against ``shares`` (T,)."""
+    rows = [
+        pd.DataFrame({"method": title, "curve": curve, "share": shares, "value": values, "low": values, "high": values})
+        for title, values in curves.items()
+    ]
+    figure = hiding_figure(pd.concat(rows).assign(n=1), curve, {title: title for title in curves}, height=height)
+    for trace in figure.data:
+        if trace.name:
+            trace.name = trace.name.removesuffix(" (n = 1)")
+    return figure
+
+
 def scoreboard_figure(scores: pd.DataFrame, titles: Mapping[str, str]) -> go.Figure:
     """Faithful, stable, sharp, fast: a panel each, a row a method, a dot with its interval; better is to the right.
 

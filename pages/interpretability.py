@@ -13,6 +13,7 @@ from pages.components.header import note_on_classes, pick_image_and_model
 from pages.components.image_picker import Picked, pick_other_image
 from pages.components.link import linked, linked_choice, some_of
 from pages.components.map_gallery import View, pick_style, show_maps
+from pages.components.map_truth import show_truth
 from pages.components.model_picker import CLASSIFICATION, DETECTION, model_when_ready, pick_other_model
 from pages.components.pictures import picture, to_display
 from pages.components.state import BESIDE, DISTORTED, TARGET
@@ -106,6 +107,7 @@ if picked:
         view = View(view_titles.get(beside, class_title), model, picked.frame.sha256, prepared, target, distortion)
         other = second_view(beside, view, probabilities, target_name)
         show_maps([view, other] if other else [view], [name for name in ordered if name in chosen], style)
+        show_truth(view, [name for name in ordered if name in chosen])
         with st.expander("When to trust which method"):
             for name in ordered:
                 method = get_method(name)

@@ -145,12 +145,20 @@ def _show_map(view: View, method: Method, style: Style) -> None:
             )
 
 
+def map_if_ready(view: View, method: Method) -> cache.Explanation | None:
+    """The map where it is there or takes no time; None where it has to be asked for."""
+    if method.obstacle(view.model.card):
+        return None
+    if method.costly and not cache.has_explanation(view.model.card, view.sha256, method, view.target, view.distortion):
+        return None
+    return cache.explanation(view.model, view.sha256, view.prepared, method, view.target, view.distortion)
+
+
 def _map_of(view: View, method: Method) -> cache.Explanation | None:
     """The map, or None where it waits to be asked for."""
-    ready = cache.has_explanation(view.model.card, view.sha256, method, view.target, view.distortion)
-    arguments = (view.model, view.sha256, view.prepared, method, view.target, view.distortion)
-    if ready or not method.costly:
-        return cache.explanation(*arguments)
+    found = map_if_ready(view, method)
+    if found is not None:
+        return found
     if method.name not in st.session_state.get(ASKED, set()):
         st.caption(f"{method.explanation} It takes many passes through the network.")
         st.button(
@@ -162,6 +170,7 @@ def _map_of(view: View, method: Method) -> cache.Explanation | None:
         )
         return None
     with progress_bar(f"{method.title} {view.title}".strip(), lambda: _cancel(method.name)) as show:
+        arguments = (view.model, view.sha256, view.prepared, method, view.target, view.distortion)
         return cache.explanation(*arguments, progress=show)
 
 

@@ -187,7 +187,7 @@ def models_with_anatomy(tmp_path_factory, write_tiny_model) -> Path:
 def use_models(monkeypatch) -> Callable[[Path], None]:
     """``use_models(folder)``: the app finds its models there, and reads them anew."""
     from core import cache
-    from core.explain import drift_study
+    from core.explain import drift_study, faithfulness
     from core.sweep import study
     from core.zoo import assessment, history, registry
 
@@ -202,6 +202,8 @@ def use_models(monkeypatch) -> Callable[[Path], None]:
             cache.study,
             cache.drift_folders,
             cache.drift_study,
+            cache.faithfulness_folders,
+            cache.faithfulness_study,
         ):
             cached.clear()
 
@@ -214,6 +216,7 @@ def use_models(monkeypatch) -> Callable[[Path], None]:
             history.read_history,
             study.stored_studies,
             drift_study.study_folders,
+            faithfulness.study_folders,
         ):
             monkeypatch.setattr(function, "__defaults__", (folder,))
         forget()

@@ -7,7 +7,7 @@ import pytest
 
 WITHOUT_MODEL = ["preprocessing"]
 WITH_PICKER = ["laboratory", "preprocessing", "augmentation", "corruption", "prediction", "interpretability"]
-PAGES = [*WITH_PICKER, "explanation_drift", "confusion_matrix", "results", "sweeps"]
+PAGES = [*WITH_PICKER, "faithfulness", "explanation_drift", "confusion_matrix", "results", "sweeps"]
 
 
 @pytest.mark.parametrize("path", sorted(Path("pages").glob("*.py")), ids=lambda path: path.stem)

@@ -81,3 +81,27 @@ def test_an_unknown_neighbour_is_none(open_page, beside):
     app = open_page("interpretability", methods="cam", beside=beside)
     assert not app.exception
     assert len(app.get("image")) == 2
+
+
+def test_a_map_is_put_to_the_test_when_asked(open_page, loaded_model):
+    app = open_page("interpretability", methods="cam,saliency", order="morf", hidden="50")
+    app.button(key="show_truth").click().run()
+    assert not app.exception
+    scores = next(frame.value for frame in app.dataframe if "measure" in frame.value)
+    assert {"Saliency", "Class activation mapping"} <= set(scores)
+    followed = next(frame.value for frame in app.dataframe if "share" in frame.value)
+    followed = followed.astype(float)
+    assert followed["share"].iloc[0] == 0
+    assert followed["share"].iloc[-1] == 1
+    # What is shown is what the curve says at that share.
+    caption = next(
+        caption.value for caption in app.caption if caption.value.endswith("%.") and "CRL at" in caption.value
+    )
+    stated = float(caption.rsplit("at ", 1)[1].removesuffix(" %."))
+    row = followed.iloc[(followed["share"] - 0.5).abs().argmin()]
+    assert stated == pytest.approx(100 * row["Saliency"], abs=0.06)
+
+
+def test_without_any_map_there_is_nothing_to_test(open_page, texts):
+    app = open_page("interpretability", methods="occlusion")
+    assert "No map is there yet" in texts(app)

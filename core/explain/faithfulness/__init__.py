@@ -8,7 +8,7 @@ method, :mod:`~core.explain.faithfulness.study` keeps what was found; measures a
 from core.explain.faithfulness.measures import GROUPS, MEASURES, Measure
 from core.explain.faithfulness.randomisation import randomised
 from core.explain.faithfulness.run import FaithfulnessSettings, check_methods, run_study, untrained
-from core.explain.faithfulness.scoring import CURVES, Reference, Scores, Scoring, refer, score_map, stability
+from core.explain.faithfulness.scoring import CURVES, Reference, Scores, Scoring, at_share, refer, score_map, stability
 from core.explain.faithfulness.study import BASELINES, FaithfulnessStudy, read_study, study_folders
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Reference",
     "Scores",
     "Scoring",
+    "at_share",
     "check_methods",
     "randomised",
     "read_study",

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.errors import ParameterError
 from core.explain.agreement import rank_correlation
-from core.explain.perturbation import FILLS, masked_probabilities
+from core.explain.perturbation import FILLS, filling, masked_probabilities
 
 if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
@@ -155,10 +155,8 @@ def refer(model: Classifier, image: np.ndarray, number: int, target: int, scorin
 
 def score_map(model: Classifier, reference: Reference, values: np.ndarray, scoring: Scoring) -> Scores:
     """Score the map (S, S) of an image: all that takes no second map."""
-    generator = np.random.default_rng([scoring.seed, reference.number, 1])
     regions = region_map(values.shape[0], scoring.grid)
-    pixel_ranks = ranks(values.ravel(), generator).reshape(values.shape)
-    region_ranks = ranks(region_means(values, regions), generator)[regions]
+    pixel_ranks, region_ranks = _orders(values, regions, reference.number, scoring)
     per_step, n_regions = scoring.regions, scoring.grid**2
     limits = np.round(scoring.shares("deletion")[1:-1] * values.size)
     hidden = np.arange(1, scoring.region_steps) * per_step
@@ -190,6 +188,48 @@ def score_map(model: Classifier, reference: Reference, values: np.ndarray, scori
         "sparseness": gini(values),
     }
     return Scores(measures, curves)
+
+
+def at_share(
+    image: np.ndarray, values: np.ndarray, curve: str, share: float, scoring: Scoring, number: int = 0
+) -> np.ndarray:
+    """The image (S, S) as :func:`score_map` showed it to the network at a point of a curve.
+
+    Parameters
+    ----------
+    image, values : (S, S) float32
+        The image in [0, 1] and its map.
+    curve : str
+        One of :data:`CURVES`.
+    share : float
+        Hidden (``insertion``: shown), in [0, 1]; of regions, whole ones.
+    number : int
+        The image's place in the sample.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown curve or a share outside [0, 1].
+    """
+    if curve not in CURVES or not 0 <= share <= 1:
+        raise ParameterError(f"A share from 0 to 1 of one of the curves {', '.join(CURVES)} is needed.")
+    regions = region_map(values.shape[0], scoring.grid)
+    pixel_ranks, region_ranks = _orders(values, regions, number, scoring)
+    pixels, count = round(share * values.size), round(share * scoring.grid**2)
+    kept = {
+        "deletion": pixel_ranks >= pixels,
+        "insertion": pixel_ranks < pixels,
+        "morf": region_ranks >= count,
+        "lerf": region_ranks < scoring.grid**2 - count,
+    }[curve]
+    return np.where(kept, image, filling(image, scoring.fill))
+
+
+def _orders(values: np.ndarray, regions: np.ndarray, number: int, scoring: Scoring) -> tuple[np.ndarray, np.ndarray]:
+    """Place of every pixel among the pixels, and of its region among the regions, (S, S) each; 0 is most relevant."""
+    generator = np.random.default_rng([scoring.seed, number, 1])
+    pixel_ranks = ranks(values.ravel(), generator).reshape(values.shape)
+    return pixel_ranks, ranks(region_means(values, regions), generator)[regions]
 
 
 def stability(values: np.ndarray, noisy: np.ndarray) -> dict[str, float]:

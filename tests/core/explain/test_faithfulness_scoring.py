@@ -9,7 +9,7 @@ from sklearn.metrics import auc
 
 from core.errors import ParameterError
 from core.evaluation import bootstrap_by_patient
-from core.explain.faithfulness import CURVES, MEASURES, Scoring, refer, score_map, stability
+from core.explain.faithfulness import CURVES, MEASURES, Scoring, at_share, refer, score_map, stability
 from core.explain.faithfulness.scoring import area, correlation, gini, lit, ranks, region_map
 from core.explain.perturbation import FILLS, filling
 
@@ -246,3 +246,17 @@ def test_regions_cover_the_image_as_equally_as_pixels_allow():
     assert len(counts) == 64
     assert counts.sum() == 299**2
     assert counts.max() / counts.min() < 1.06
+
+
+@pytest.mark.parametrize("fill", ["black", "mean"])
+def test_the_image_at_a_share_is_what_the_curve_asked_about(classifier, fill):
+    """Asked again, the network says what the curve says, at every point of every curve."""
+    generator = np.random.default_rng(8)
+    image, values = generator.random((2, 48, 48)).astype(np.float32)
+    scoring = Scoring(fill=fill, steps=4, grid=4, regions=4, subsets=4)
+    scores = score_map(classifier, refer(classifier, image, 3, 1, scoring), values, scoring)
+    for curve, expected in scores.curves.items():
+        shown = [at_share(image, values, curve, share, scoring, number=3) for share in scoring.shares(curve)]
+        assert np.allclose(classifier.probabilities(np.stack(shown))[:, 1], expected, atol=1e-5)
+    with pytest.raises(ParameterError, match="share"):
+        at_share(image, values, "deletion", 1.5, scoring)

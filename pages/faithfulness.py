@@ -1,0 +1,173 @@
+"""Which explanation tells the truth? The studies of faithfulness kept with a model."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from core import cache
+from core.explain.faithfulness import CURVES, GROUPS, MEASURES, FaithfulnessStudy
+from core.explain.faithfulness.study import ABOUT_NAME, AGREEMENTS, BASELINES, title_of
+from core.explain.faithfulness.tables import (
+    agreement_table,
+    finding_table,
+    measure_table,
+    scoreboard_table,
+    structure_table,
+)
+from core.explanation_figures import agreement_figure, hiding_figure, scoreboard_figure
+from core.zoo.cards import TASKS, Card
+from pages.components.frame import errors_as_sentences
+from pages.components.link import linked, linked_choice, one_of
+from pages.components.model_picker import pick_model
+from pages.components.state import AGREEMENT, STUDY, TRUTH_CURVE
+from pages.components.tables import table
+
+STATIC = {"displayModeBar": False}
+CURVE_TITLES = {name: words[0].upper() + words[1:] for name, words in CURVES.items()}
+
+
+def read_studies(card: Card) -> dict[str, tuple[Path, FaithfulnessStudy]]:
+    """Studies by the name of their folder; a damaged one gets its sentence and hides no other."""
+    found = {}
+    for folder in cache.faithfulness_folders(card):
+        with errors_as_sentences():
+            found[folder.name] = folder, cache.faithfulness_study(folder)
+    return found
+
+
+def title_of_study(study: FaithfulnessStudy) -> str:
+    return f"{study.about['data']} ({study.origin}, n = {study.about['n']})"
+
+
+def show_scoreboard(study: FaithfulnessStudy, name: str) -> None:
+    """Sentences, dots and table: faithful, stable, sharp, fast."""
+    st.header(f"Which tells the truth? {title_of_study(study)}")
+    st.markdown("\n".join(f"- {sentence}" for sentence in study.conclusions()))
+    board = scoreboard_table(study)
+    by_title = {title_of(method): method for method in study.methods}
+    ordered = [title for title in board["method"] if title in by_title]
+    st.plotly_chart(
+        scoreboard_figure(study.scores, {by_title[title]: title for title in ordered}),
+        key="scoreboard",
+        config=STATIC,
+        alt="Faithfulness, stability, sharpness and speed of every method; the table below holds the same figures",
+    )
+    table(board, "Scoreboard of the methods", f"{name}_scoreboard")
+    st.caption(
+        f"{study.origin.capitalize()} images. Means with 95 % intervals that respect patients. Signed maps are ordered "
+        "by value, so that evidence against the class comes last; an unsigned map cannot tell such evidence from what "
+        "speaks for the class. Left of the dotted line, an order by chance does better."
+    )
+    with st.expander("What each measure says, and every figure", icon=":material/table:"):
+        for group in GROUPS:
+            for measure in MEASURES.values():
+                if measure.group == group:
+                    paper = f" *{measure.paper}*" if measure.paper else ""
+                    st.markdown(f"**{measure.title}** ({group}): {measure.explanation}{paper}")
+        table(measure_table(study), "Every measure of every method", f"{name}_measures")
+
+
+def show_curves(study: FaithfulnessStudy, name: str) -> None:
+    """What the network says as the image is hidden in the order of each method."""
+    st.header("As the image is hidden")
+    curve = linked_choice("Order", CURVE_TITLES, key=TRUTH_CURVE, default="deletion")
+    titles = {method: title_of(method) for method in (*study.methods, *BASELINES)}
+    st.plotly_chart(
+        hiding_figure(study.curves, curve, titles),
+        key="curves",
+        config=STATIC,
+        alt=f"Probability of the class, {CURVES[curve]}; the table below holds the same figures",
+    )
+    st.caption(
+        "Bands are 95 % intervals by patient. Hiding scattered pixels destroys texture whatever they show, so fine "
+        "maps are to be held against random pixels, coarse ones against random regions."
+    )
+    with st.expander("These curves as a table", icon=":material/table:"):
+        rows = study.curves[study.curves["curve"] == curve]
+        table(rows, f"Probability of the class, {CURVES[curve]}", f"{name}_{curve}")
+
+
+def show_anatomy(study: FaithfulnessStudy, name: str) -> None:
+    """Where the relevance lies: the thesis's findings and every structure."""
+    findings = finding_table(study)
+    if findings.empty:
+        return
+    st.header("What a phantom-trained network looks at")
+    st.markdown(
+        "The interpretability thesis saw the skull in BPD, trunk and legs in CRL, face and neck in NT, and measured "
+        "nothing. Enrichment is the share of a map's highest tenth that lies in a structure over the share of the "
+        "image the structure fills: 1 is chance. Only images whose class was recognised count."
+    )
+    table(findings, "The thesis's findings, measured", f"{name}_findings")
+    for class_name in dict.fromkeys(study.localisation["class"]):
+        with st.expander(f"Every structure of {class_name}", icon=":material/table:"):
+            table(structure_table(study, class_name), f"Enrichment by structure, {class_name}", f"{name}_{class_name}")
+
+
+def show_agreement(study: FaithfulnessStudy, name: str) -> None:
+    """Do the methods say the same?"""
+    st.header("Do the methods say the same?")
+    measure = linked_choice("Maps compared by", AGREEMENTS, key=AGREEMENT, default=next(iter(AGREEMENTS)))
+    titles = {method: title_of(method) for method in study.methods}
+    st.plotly_chart(
+        agreement_figure(study.matrix(measure), titles, AGREEMENTS[measure]),
+        key="agreement_matrix",
+        config=STATIC,
+        alt=f"{AGREEMENTS[measure]} of every two methods; the table below holds the same figures",
+    )
+    with st.expander("This matrix as a table", icon=":material/table:"):
+        table(agreement_table(study, measure), f"{AGREEMENTS[measure]} between methods", f"{name}_{measure}")
+
+
+def show_sources(folder: Path, study: FaithfulnessStudy, name: str) -> None:
+    """Settings and the command that makes the study again."""
+    st.download_button(
+        "Settings and conclusions (JSON)",
+        (folder / ABOUT_NAME).read_bytes(),
+        file_name=f"{name}_{ABOUT_NAME}",
+        mime="application/json",
+        icon=":material/download:",
+    )
+    with st.expander("How it was measured, and the command that makes it again", icon=":material/terminal:"):
+        scoring = study.about["scoring"]
+        counts = ", ".join(f"{title_of(method)} {n}" for method, n in study.about["n_of_method"].items())
+        st.markdown(
+            f"Images explained: {counts}. Hidden pixels become {scoring['fill']}; regions are {scoring['grid']} by "
+            f"{scoring['grid']}, {scoring['regions']} a step; {scoring['steps']} steps of deletion and insertion; "
+            f"{scoring['subsets']} random sets of {scoring['subset_share']:.0%} of the regions; noise of "
+            f"{scoring['noise']:g} of the gray range in {scoring['copies']} copies of each image."
+        )
+        st.code(study.about["command"], language="bash", wrap_lines=True)
+
+
+st.title("Faithfulness")
+st.markdown("Choose a study and read which explanation method tells the truth about the network.")
+with st.container(border=True):
+    card = pick_model(TASKS, with_weights=False)
+    studies = read_studies(card)
+    if studies:
+        first = next(iter(studies))
+        chosen = linked(
+            st.selectbox,
+            "Data",
+            list(studies),
+            key=STUDY,
+            default=first,
+            parse=one_of(list(studies)),
+            format_func=lambda name: title_of_study(studies[name][1]) if name in studies else name,
+        )
+        folder, study = studies.get(chosen, studies[first])
+
+if studies:
+    name = f"{card.name}_{folder.name}"
+    show_scoreboard(study, name)
+    show_curves(study, name)
+    show_anatomy(study, name)
+    show_agreement(study, name)
+    show_sources(folder, study, name)
+else:
+    st.info(
+        f"The model {card.title} has no study of faithfulness yet. Run python -m core faithfulness --model {card.name} "
+        "--data DIR --out DIR --record NAME and reload this page.",
+        icon=":material/fact_check:",
+    )
