@@ -21,8 +21,8 @@ def test_the_score_rises_and_the_picture_is_for_the_eye(classifier, name, target
     shares = []
     result = activation_maximization(classifier, target, replace(preset(name), steps=20), shares.append)
     assert result.scores.shape == (21,)
-    # The annex's scaling to unit length throws the start away, so the ascent is read from its first step on.
-    assert result.scores[-1] > result.scores[1] + 0.01 * abs(result.scores[1])
+    # The annex's scaling to unit length throws the start away, so its ascent is read from the first step on.
+    assert result.scores[-1] > result.scores[int(preset(name).unit_image)]
     assert shares == pytest.approx(np.arange(1, 21) / 20)
     seen = classifier.network.forward(result.image[None])[0][0, target]
     assert seen == pytest.approx(result.scores[-1], rel=1e-4, abs=1e-4)
@@ -69,7 +69,7 @@ def test_the_readable_preset_has_broader_shapes_than_the_thesis(classifier):
         broad(activation_maximization(classifier, 0, replace(preset(name), steps=20)).picture)
         for name in ("readable", "thesis_text")
     )
-    assert readable > 0.8 > thesis + 0.1
+    assert readable > 0.5 > thesis + 0.2
 
 
 def test_the_seed_decides_the_picture(classifier):

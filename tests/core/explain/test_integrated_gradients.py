@@ -76,7 +76,7 @@ def test_doubling_arrives_at_the_plain_trapezoid_rule(classifier, gradient_of):
     result = METHOD.integrate(classifier, image[None], np.array([1]), **options)
     assert result.steps.tolist() == [16]
     assert np.allclose(result.maps[0], expected, atol=1e-4 * np.abs(expected).max())
-    difference = logits[-1, 1] - logits[0, 1]
+    difference = float(logits[-1, 1] - logits[0, 1])
     assert result.difference[0] == pytest.approx(difference, rel=1e-4)
     assert result.residual[0] == pytest.approx(expected.sum() - difference, abs=1e-4 * abs(difference))
     assert result.residual_share[0] == pytest.approx(abs(result.residual[0] / difference), rel=1e-3)

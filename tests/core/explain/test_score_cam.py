@@ -16,7 +16,7 @@ def image():
 
 
 @pytest.fixture(scope="module")
-def network(keras, classifier_of):
+def model(keras, classifier_of):
     keras.utils.set_random_seed(16)
     inputs = keras.Input((48, 48, 3))
     value = keras.layers.Conv2D(24, 5, strides=4, activation="relu", name="features")(inputs)
@@ -26,7 +26,7 @@ def network(keras, classifier_of):
 
 
 @pytest.mark.parametrize("n_maps", [5, None])
-def test_it_is_tf_keras_vis(network, image, monkeypatch, n_maps):
+def test_it_is_tf_keras_vis(model, image, monkeypatch, n_maps):
     """Theirs enlarges maps corner to corner, ours as images are enlarged: here both do as ours."""
     from tf_keras_vis import scorecam
     from tf_keras_vis.utils.scores import CategoricalScore
@@ -37,7 +37,7 @@ def test_it_is_tf_keras_vis(network, image, monkeypatch, n_maps):
         return np.stack(enlarged, axis=-1)[None]
 
     monkeypatch.setattr(scorecam, "zoom", enlarge)
-    expected = scorecam.Scorecam(network.network.model, clone=False)(
+    expected = scorecam.Scorecam(model.network.model, clone=False)(
         CategoricalScore([1]),
         np.repeat(image[None, ..., None], 3, axis=-1),
         penultimate_layer="features",
@@ -47,32 +47,32 @@ def test_it_is_tf_keras_vis(network, image, monkeypatch, n_maps):
         normalize_cam=False,
     )
     expected = cv2.resize(np.asarray(expected)[0], (48, 48), interpolation=cv2.INTER_LINEAR)
-    ours = METHOD.explain(network, image[None], np.array([1]), n_maps=n_maps)[0]
+    ours = METHOD.explain(model, image[None], np.array([1]), n_maps=n_maps)[0]
     assert expected.max() > 0
     assert np.allclose(ours, expected, atol=1e-3 * expected.max())
 
 
-def test_more_maps_than_there_are_is_all_of_them(network, image):
-    few, many, every = (METHOD.explain(network, image[None], np.array([0]), n_maps=n_maps) for n_maps in (3, 24, None))
+def test_more_maps_than_there_are_is_all_of_them(model, image):
+    few, many, every = (METHOD.explain(model, image[None], np.array([0]), n_maps=n_maps) for n_maps in (3, 24, None))
     assert np.array_equal(many, every)
     assert not np.allclose(few, every)
 
 
-def test_a_flat_feature_map_hides_all(network, image):
+def test_a_flat_feature_map_hides_all(model, image):
     """A black image has maps that are the same everywhere but at no border: nothing divides by their range of 0."""
-    values = METHOD.explain(network, np.zeros((1, 48, 48), np.float32), np.array([0]))
+    values = METHOD.explain(model, np.zeros((1, 48, 48), np.float32), np.array([0]))
     assert np.isfinite(values).all()
 
 
 @pytest.mark.parametrize("bad", [{"n_maps": 0}, {"fill": "pink"}])
-def test_impossible_settings_are_refused(network, image, bad):
+def test_impossible_settings_are_refused(model, image, bad):
     with pytest.raises(ParameterError):
-        METHOD.explain(network, image[None], np.array([0]), **bad)
+        METHOD.explain(model, image[None], np.array([0]), **bad)
 
 
-def test_it_can_be_cancelled(network, image):
+def test_it_can_be_cancelled(model, image):
     def stop(share):
         raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        METHOD.explain(network, image[None], np.array([0]), stop)
+        METHOD.explain(model, image[None], np.array([0]), stop)
