@@ -1,5 +1,7 @@
 """Guided backpropagation against tf-keras-vis where it can, by hand where it cannot, and the original left alone."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -88,6 +90,22 @@ def test_the_network_stays_as_it_was_and_its_weights_are_those_used(keras, class
     logits = model.get_layer("logits")
     logits.kernel.assign(2 * logits.kernel)
     assert np.allclose(METHOD.explain(classifier, images, targets), 2 * guided, rtol=1e-4)
+
+
+def test_no_second_copy_of_the_weights_stays_in_memory(keras, classifier_of, images, monkeypatch):
+    from core.zoo import runtime
+
+    copies = []
+
+    def watched(model, make=runtime._guided_copy):
+        copy = make(model)
+        copies.extend([weakref.ref(copy), weakref.ref(copy.get_layer("logits").kernel)])
+        return copy
+
+    monkeypatch.setattr(runtime, "_guided_copy", watched)
+    METHOD.explain(classifier_of(activations_inside_layers(keras)), images[:1], np.array([0]))
+    gc.collect()
+    assert [copy() for copy in copies] == [None, None]
 
 
 def test_operations_without_a_layer_are_passed_as_they_are(keras, classifier_of, images):
