@@ -1,4 +1,4 @@
-"""``explain``, ``drift``, ``faithfulness``: where a model looked, whether that lasts, and whether it is the truth."""
+"""``explain``, ``maximise``, ``drift``, ``faithfulness``: where a model looked, and whether that is the truth."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import shlex
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,16 @@ def register(commands: Any) -> None:
     command.add_argument("--method", required=True)
     model_option(command)
     command.add_argument("--target", metavar="CLASS", help="the class to explain; the predicted one by default")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    json_option(command)
+
+    command = add_command(
+        commands, "maximise", _maximise, "what a class looks like to a model: picture.png and score.csv"
+    )
+    model_option(command)
+    command.add_argument("--target", required=True, metavar="CLASS")
+    command.add_argument("--preset", default="readable", metavar="NAME", help="readable, thesis_text or thesis_annex")
+    command.add_argument("--seed", type=natural, default=0)
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     json_option(command)
 
@@ -90,8 +101,8 @@ def _explain(options: argparse.Namespace) -> int:
 
     method = get_method(options.method)
     card = card_of(options.model)
-    if options.target is not None and options.target not in card.classes:
-        raise ParameterError(f"The model knows no class {options.target!r}; choose one of {', '.join(card.classes)}.")
+    if options.target is not None:
+        _check_class(card, options.target)
     frame = read_image(options.image)
     model = load_named(options.model)
     from core.explain.rendering import overlay
@@ -121,6 +132,36 @@ def _explain(options: argparse.Namespace) -> int:
     else:
         print(f"{method.title} of {target} (probability {row['probability']:.3f}) in {seconds:.2f} s: {options.out}")
     return EXIT_OK
+
+
+def _maximise(options: argparse.Namespace) -> int:
+    from core.explain.activation_maximization import activation_maximization, preset
+
+    settings = replace(preset(options.preset), seed=options.seed)
+    card = card_of(options.model)
+    _check_class(card, options.target)
+    model = load_named(options.model)
+    started = time.perf_counter()
+    title = "activation maximization"
+    result = activation_maximization(model, card.classes.index(options.target), settings, Progress(title))
+    seconds = time.perf_counter() - started
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "picture.png").write_bytes(encode_png(np.round(255 * result.picture).astype(np.uint8)))
+    lines = [f"{step},{score:.6g}" for step, score in enumerate(result.scores)]
+    (options.out / "score.csv").write_text("\n".join(["step,score", *lines]) + "\n", encoding="utf-8")
+    first, last = float(result.scores[0]), float(result.scores[-1])
+    if options.json:
+        row = {"model": card.name, "target": options.target, "preset": options.preset, "seed": options.seed}
+        scores = {"steps": settings.steps, "first_score": first, "last_score": last, "seconds": round(seconds, 3)}
+        print_json(row | scores)
+    else:
+        print(f"{options.target}: score {first:.2f} to {last:.2f} in {settings.steps} steps: {options.out}")
+    return EXIT_OK
+
+
+def _check_class(card: Any, name: str) -> None:
+    if name not in card.classes:
+        raise ParameterError(f"The model knows no class {name!r}; choose one of {', '.join(card.classes)}.")
 
 
 def _drift(options: argparse.Namespace) -> int:

@@ -49,6 +49,8 @@ class Backbone(ABC):
         Layers of several depths whose statistics tell textures apart, for :func:`build_detector`.
     layout_layer : str or None
         The layer that still knows where in the frame something is, for the same.
+    rectifies : bool
+        Whether its activations are rectifiers (ReLU), with a maximum or without.
     """
 
     name: ClassVar[str]
@@ -58,6 +60,7 @@ class Backbone(ABC):
     last_started_layer: ClassVar[str | None] = None
     texture_layers: ClassVar[tuple[str, ...]] = ()
     layout_layer: ClassVar[str | None] = None
+    rectifies: ClassVar[bool] = True
 
     @abstractmethod
     def build(self, size: int, weights: str | Path | None, **options: Any) -> keras.Model:
@@ -279,13 +282,14 @@ class Xception(KerasApplication):
 
 @register
 class EfficientNetB0(KerasApplication):
-    """Tan and Le 2019: the anatomy report's future work (004). Its graph scales its input itself."""
+    """Tan and Le 2019: the anatomy report's future work (004). Its graph scales its input itself; swish, no ReLU."""
 
     name = "efficientnet_b0"
     constructor = "EfficientNetB0"
     default_size = 224
     input_range = (0.0, 255.0)
     feature_layer = "top_activation"
+    rectifies = False
 
 
 @register

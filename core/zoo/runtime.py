@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,18 @@ class CompiledNetwork:
         """Logits (N, K) and the gradient (N, S, S, 3) of each image's target logit by the network's input channels."""
         return self._in_batches("input_gradient", images, targets)
 
+    def image_gradient(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits (N, K) and the gradient (N, S, S) of each image's target logit by its gray values in [0, 1]."""
+        logits, gradient = self.input_gradient(images, targets)
+        return logits, gradient.sum(axis=-1) * np.float32(self._high - self._low)
+
+    def guided_gradient(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`input_gradient`, but what flows back through a rectifier (ReLU) is cut where it is negative.
+
+        Springenberg et al. 2015, arXiv:1412.6806. A rectifier with a maximum keeps that: nothing flows back above it.
+        """
+        return self._in_batches("guided_gradient", images, targets)
+
     def feature_gradient(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Logits (N, K), feature maps (N, h, w, F) and the gradient of the target logit by them."""
         return self._in_batches("feature_gradient", images, targets)
@@ -118,14 +131,18 @@ class CompiledNetwork:
             if (name, batch) not in self._functions:
                 tf = self._tf
                 signature = [tf.TensorSpec((batch, self.size, self.size), tf.float32)]
-                if name in ("input_gradient", "feature_gradient"):
+                if name.endswith("gradient"):
                     signature.append(tf.TensorSpec((batch,), tf.int32))
                 body = {
                     "forward": self._forward,
                     "feature_maps": self._feature_maps,
                     "input_gradient": self._input_gradient,
+                    "guided_gradient": self._guided_gradient,
                     "feature_gradient": self._feature_gradient,
                 }[name]
+                if name == "guided_gradient":
+                    # Before tracing, within which no layer may make its weights.
+                    body = partial(body, _guided_copy(self.model))
                 # get_concrete_function traces inside the lock: two threads would otherwise trace the same graph twice.
                 self._functions[name, batch] = tf.function(
                     body, input_signature=signature, autograph=False
@@ -141,11 +158,21 @@ class CompiledNetwork:
         return logits, maps
 
     def _input_gradient(self, images: Any, targets: Any) -> tuple[Any, ...]:
+        return self._gradient_by_input(lambda inputs: self._full(inputs, training=False)[0], images, targets)
+
+    def _guided_gradient(self, copy: keras.Model, images: Any, targets: Any) -> tuple[Any, ...]:
+        # The copy computes with the weights of the original, so its own go with it once the graph is traced.
+        weights = self.model.trainable_variables, self.model.non_trainable_variables
+        return self._gradient_by_input(
+            lambda inputs: copy.stateless_call(*weights, inputs, training=False)[0], images, targets
+        )
+
+    def _gradient_by_input(self, logits_of: Callable[[Any], Any], images: Any, targets: Any) -> tuple[Any, ...]:
         tf = self._tf
         inputs = self.to_input(images)
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            logits = self._full(inputs, training=False)[0]
+            logits = logits_of(inputs)
             score = tf.gather(logits, targets, batch_dims=1)
         return logits, tape.gradient(score, inputs)
 
@@ -168,6 +195,33 @@ class CompiledNetwork:
         for layer in layers[position + 1 :]:
             value = layer(value, training=False) if _takes_training(layer) else layer(value)
         return value
+
+
+def _guided_copy(model: keras.Model) -> keras.Model:
+    """A copy of a network with a gate behind each rectifier that lets only positive gradients back through.
+
+    The gate stands behind the layer, not in it: so it holds for layers that rectify, for those with a rectifier as
+    their activation, and whatever the rectifier's maximum, whose own slope comes before it on the way back.
+    """
+    import keras
+
+    tf = tensorflow()
+
+    @tf.custom_gradient
+    def gate(values: Any) -> tuple[Any, Callable[[Any], Any]]:
+        return tf.identity(values), tf.nn.relu
+
+    def gated(layer: Any, *arguments: Any, **options: Any) -> Any:
+        values = layer(*arguments, **options)
+        return keras.layers.Activation(gate, name=f"{layer.name}_gate")(values) if _rectifies(layer) else values
+
+    return keras.models.clone_model(model, call_function=gated)
+
+
+def _rectifies(layer: Any) -> bool:
+    import keras
+
+    return isinstance(layer, keras.layers.ReLU) or getattr(layer, "activation", None) is keras.activations.relu
 
 
 def _takes_training(layer: Any) -> bool:

@@ -122,6 +122,9 @@ def test_predict_asks_an_ensemble_where_there_is_one(models, image, capsys):
         ["corrupt", "IMAGE", "--kind", "blur", "--intensity", "3", "--out", "OUT/x.jpg"],
         ["explain", "IMAGE", "--method", "tarot", "--out", "OUT"],
         ["explain", "IMAGE", "--method", "cam", "--target", "femur", "--out", "OUT"],
+        ["maximise", "--target", "femur", "--out", "OUT"],
+        ["maximise", "--target", "BPD", "--preset", "dreamy", "--out", "OUT"],
+        ["maximise", "--out", "OUT"],
         ["evaluate", "--data", "OUT/nowhere"],
         ["drift", "--data", "OUT/nowhere", "--out", "OUT/study"],
         ["drift", "--data", "OUT", "--out", "OUT/study", "--kind", "melt"],
@@ -326,6 +329,21 @@ def test_explain_writes_map_and_overlay(models, shape_folder, tmp_path, capsys):
     assert cv2.imread(str(out / "overlay.png")).shape[:2] == values.shape
 
 
+def test_maximise_writes_a_picture_and_a_rising_score(models, tmp_path, capsys):
+    out = tmp_path / "class"
+    arguments = ("maximise", "--target", "CRL", "--preset", "thesis_text", "--seed", "3", "--out", out)
+    assert run(*arguments, "--json") == 0
+    (row,) = lines(capsys.readouterr().out)
+    assert (row["target"], row["preset"], row["seed"]) == ("CRL", "thesis_text", 3)
+    scores = pd.read_csv(out / "score.csv")
+    assert scores["step"].tolist() == list(range(row["steps"] + 1))
+    assert scores["score"].iloc[[0, -1]].tolist() == pytest.approx([row["first_score"], row["last_score"]], rel=1e-4)
+    assert row["last_score"] > row["first_score"]
+    picture = cv2.imread(str(out / "picture.png"), cv2.IMREAD_UNCHANGED)
+    assert picture.ndim == 2
+    assert picture.mean() == pytest.approx(127.5, abs=5)
+
+
 def test_drift_writes_rows_and_an_answer(models, shape_folder, tmp_path, capsys):
     out = tmp_path / "study"
     arguments = ("drift", "--data", shape_folder, "--out", out, "--limit", "6", "--steps", "4", "--kind", "noise")
@@ -404,8 +422,8 @@ def test_help_names_every_command(capsys):
     assert run("--help") == 0
     text = capsys.readouterr().out
     for command in (
-        "models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "sweep", "explain", "drift", "train",
-        "faithfulness",
+        "models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "sweep", "explain", "maximise", "drift",
+        "faithfulness", "train",
     ):  # fmt: skip
         assert command in text
 

@@ -1,0 +1,53 @@
+"""Grad-CAM++ (Chattopadhay et al. 2018)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import ParameterError
+from core.explain.base import resize_maps
+from core.explain.cam import ActivationMethod, weigh
+
+if TYPE_CHECKING:
+    from core.zoo.prediction import Classifier
+
+
+class GradCAMPlusPlus(ActivationMethod):
+    """Feature maps weighed by their positive gradients, each place in proportion to how much it matters.
+
+    The paper derives the proportions for the exponential of the score and its published code scales them to sum to 1
+    over each map. The exponential then only multiplies the whole map, so it is left out: it would overflow. Where a
+    global average pooling comes next, as in all our classifiers, a map's gradient is the same everywhere, its
+    proportions sum to 1, and what is left is class activation mapping without the maps that speak against the class.
+    """
+
+    name = "grad_cam_plus_plus"
+    title = "Grad-CAM++"
+    explanation = "Weighs the network's last feature maps by their support for the class, leaving out those against it."
+    trust = "Finds several structures of one kind where Grad-CAM shows one; what speaks against the class is not in it."
+    paper = "Chattopadhay et al. 2018, arXiv:1710.11063"
+    order = 9
+
+    def look(
+        self, model: Classifier, images: np.ndarray, targets: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if obstacle := self.obstacle(model.card):
+            raise ParameterError(obstacle)
+        logits, maps, gradient = model.network.feature_gradient(images, targets)
+        weights = (proportions(maps, gradient) * np.maximum(gradient, 0)).sum(axis=(1, 2))
+        # Feature maps of a swish dip below zero; the sum may then too.
+        coarse = np.maximum(weigh(maps, weights), 0)
+        return logits, maps.mean(axis=(1, 2)), resize_maps(coarse, images.shape[-1])
+
+
+def proportions(maps: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """How much each place of feature maps (N, h, w, F) counts; over the places of positive gradient they sum to 1."""
+    total = maps.sum(axis=(1, 2), keepdims=True)
+    positive = gradient > 0
+    # The second derivative over twice itself plus the third times the map's sum, a squared gradient cancelled.
+    denominator = 2 + gradient * total
+    alphas = np.divide(1, denominator, out=np.zeros_like(gradient), where=positive & (denominator != 0))
+    sums = alphas.sum(axis=(1, 2), keepdims=True)
+    return np.divide(alphas, sums, out=np.zeros_like(gradient), where=sums != 0)

@@ -1,0 +1,44 @@
+"""Guided backpropagation (Springenberg et al. 2015; head circumference paper 003)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import ParameterError
+from core.explain.base import Method, Progress, no_progress
+from core.zoo.architectures import get_backbone
+
+if TYPE_CHECKING:
+    from core.zoo.cards import Card
+    from core.zoo.prediction import Classifier
+
+
+class GuidedBackpropagation(Method):
+    """Saliency of the gradient that a network gives back when its rectifiers pass positive gradients only."""
+
+    name = "guided_backpropagation"
+    title = "Guided backpropagation"
+    family = "gradient"
+    explanation = "Follows the score back to the pixels along the paths that only ever add to it."
+    trust = (
+        "Draws crisp outlines of what is in the image; they hardly change with the class or even with the network's "
+        "weights, so they are no proof of what the answer rests on."
+    )
+    paper = "Springenberg et al. 2015, arXiv:1412.6806"
+    order = 8
+
+    def obstacle(self, card: Card) -> str | None:
+        if get_backbone(card.backbone).rectifies:
+            return None
+        return f"{self.title} changes the gradient of rectifiers (ReLU), of which this network has none; use saliency."
+
+    def explain(
+        self, model: Classifier, images: np.ndarray, targets: np.ndarray, progress: Progress = no_progress
+    ) -> np.ndarray:
+        if obstacle := self.obstacle(model.card):
+            raise ParameterError(obstacle)
+        _, gradient = model.network.guided_gradient(images, targets)
+        progress(1.0)
+        return np.abs(gradient).max(axis=-1)

@@ -1,0 +1,86 @@
+"""Score-CAM (Wang et al. 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import ParameterError
+from core.explain.base import Method, Progress, no_progress, resize_maps
+from core.explain.cam import weigh
+from core.explain.perturbation import masked_probabilities
+
+if TYPE_CHECKING:
+    from core.zoo.prediction import Classifier
+
+MOST_MAPS = 64
+
+
+class ScoreCAM(Method):
+    """Feature maps weighed by the class's probability when the image shows only where each is active.
+
+    Each of the last feature maps, scaled to [0, 1] and to the image's size, is a mask. A network has 1,280 or 2,048 of
+    them, most nearly flat; by default only the 64 that vary most over the image are tried. That the rest is left out
+    makes no place relevant that was not, but it is a choice: ``n_maps=None`` tries all.
+    """
+
+    name = "score_cam"
+    title = "Score-CAM"
+    family = "activation"
+    explanation = (
+        "Shows the network only where one of its feature maps is active, one map after another, and adds them up by "
+        "the probability that each earns the class."
+    )
+    trust = "Needs no gradient, so nothing saturates; as coarse as class activation mapping, and masks make odd images."
+    paper = "Wang et al. 2020, arXiv:1910.01279"
+    costly = True
+    order = 10
+
+    def explain(
+        self,
+        model: Classifier,
+        images: np.ndarray,
+        targets: np.ndarray,
+        progress: Progress = no_progress,
+        *,
+        n_maps: int | None = MOST_MAPS,
+        fill: str = "black",
+    ) -> np.ndarray:
+        """Maps from the ``n_maps`` feature maps of largest standard deviation over the image; None takes all.
+
+        ``fill`` is what masked pixels fade to, one of :data:`core.explain.perturbation.FILLS`.
+        """
+        if n_maps is not None and n_maps < 1:
+            raise ParameterError(f"Score-CAM needs at least one feature map, not {n_maps}.")
+        size = images.shape[-1]
+        maps = []
+        for index, (image, target) in enumerate(zip(images, targets, strict=True)):
+            _, features = model.network.feature_maps(image[None])
+            chosen = _most_varied(features[0], n_maps)
+            masked = masked_probabilities(
+                model,
+                image,
+                _masks(chosen, size),
+                chosen.shape[-1],
+                fill=fill,
+                progress=lambda share, done=index: progress((done + share) / len(images)),
+            )
+            weights = np.concatenate([probabilities[:, target] for _, probabilities in masked])
+            maps.append(np.maximum(weigh(chosen[None], weights[None]), 0)[0])
+        return resize_maps(np.stack(maps), size)
+
+
+def _most_varied(features: np.ndarray, count: int | None) -> np.ndarray:
+    """The ``count`` feature maps of (h, w, F) that vary most, in their order."""
+    order = np.argsort(-features.std(axis=(0, 1)), kind="stable")
+    return features[..., np.sort(order[:count])]
+
+
+def _masks(features: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Each map of (h, w, F) enlarged to (size, size) and scaled to [0, 1]; one that is flat shows nothing."""
+    for one in np.moveaxis(features, -1, 0):
+        enlarged = resize_maps(one[None], size)[0]
+        low, high = enlarged.min(), enlarged.max()
+        yield (enlarged - low) / (high - low) if high > low else np.zeros_like(enlarged)

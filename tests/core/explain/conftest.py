@@ -1,0 +1,48 @@
+"""Classifiers around networks whose explanations are known."""
+
+from dataclasses import replace
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def classifier_of(classifier):
+    """``classifier_of(model, input_range=(0, 1))``: any small network as a classifier of temperature 1.
+
+    The network needs layers called features, pooled and logits.
+    """
+    from core.zoo.prediction import Classifier
+    from core.zoo.runtime import CompiledNetwork
+
+    def wrap(model, input_range=(0.0, 1.0)):
+        network = CompiledNetwork(model, input_range=input_range, feature_layer="features", pooled_layer="pooled")
+        card = replace(classifier.card, input=classifier.card.input | {"size": network.size}, temperature=1.0)
+        return Classifier(card, network, classifier.typicality)
+
+    return wrap
+
+
+@pytest.fixture(scope="session")
+def keras():
+    from core.zoo.runtime import tensorflow
+
+    tensorflow()
+    import keras
+
+    return keras
+
+
+@pytest.fixture(scope="session")
+def gradient_of(keras):
+    """``gradient_of(model, inputs, target)``: logits and their gradient by the network's input, by a plain tape."""
+    import tensorflow as tf
+
+    def gradient(model, inputs, target):
+        inputs = tf.constant(inputs, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            logits = model(inputs, training=False)
+            score = logits[:, target]
+        return logits.numpy(), tape.gradient(score, inputs).numpy()
+
+    return gradient
