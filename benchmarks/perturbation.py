@@ -156,8 +156,8 @@ def print_refinement(model: Classifier, patch: int, options: argparse.Namespace)
     errors, largest, correlations, overlaps = np.array(rows, np.float64).T
     print(
         f"d  {model.card.name}, {len(rows)} frames, {100 * options.refine:.0f} % of the blocks refined: "
-        f"{spent[options.refine].over(spent[None])} of the time; error {100 * errors.mean():.1f} % of the largest value "
-        f"on average and {100 * largest.max():.0f} % at worst; rank correlation {correlations.mean():.2f}; "
+        f"{spent[options.refine].over(spent[None])} of the time; error {100 * errors.mean():.1f} % of the largest "
+        f"value on average and {100 * largest.max():.0f} % at worst; rank correlation {correlations.mean():.2f}; "
         f"top {100 * TOP_SHARE:.0f} % shared {overlaps.mean():.2f}, at worst {overlaps.min():.2f}"
     )
 
