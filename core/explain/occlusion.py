@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from core.errors import ParameterError
 from core.explain.base import Method, Progress, no_progress
-from core.explain.perturbation import masked_probabilities
+from core.explain.perturbation import masked_probabilities, portion
 
 if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
@@ -86,10 +87,7 @@ class Occlusion(Method):
         maps = []
         for done, (image, target, base) in enumerate(zip(images, targets, bases, strict=True)):
             hidden = _Hidden(model, image, int(target), base, fill, seed)
-
-            def report(share: float, done: int = done) -> None:
-                progress((done + share) / len(images))
-
+            report = portion(progress, done, len(images))
             if refine is None:
                 places = patch_places(size, patch, stride)
                 maps.append(_spread(places, hidden.lost(places, report), size))
@@ -114,11 +112,16 @@ def patch_places(size: int, patch: int, stride: int) -> list[Place]:
     return list(product(sides, sides))
 
 
+@dataclass(frozen=True)
 class _Hidden:
     """What hiding places of one image costs the probability of its target."""
 
-    def __init__(self, model: Classifier, image: np.ndarray, target: int, base: float, fill: str, seed: int) -> None:
-        self.model, self.image, self.target, self.base, self.fill, self.seed = model, image, target, base, fill, seed
+    model: Classifier
+    image: np.ndarray
+    target: int
+    base: float
+    fill: str
+    seed: int
 
     def lost(self, places: Sequence[Place], progress: Progress) -> np.ndarray:
         """Probability lost without each of the places, (P,) float64."""
@@ -138,17 +141,16 @@ def _refined(hidden: _Hidden, size: int, patch: int, stride: int, share: float, 
     block_of = np.array([row // BLOCK * len(sides) + column // BLOCK for row, column in product(across, across)])
 
     chosen_count = round(share * len(blocks))
-    # Progress counts blocks twice where they will be refined: how many patches these hold is not known before.
-    coarse = hidden.lost(blocks, lambda done: progress(done * (1 - share / 2) if chosen_count else done))
+    # How many patches the chosen blocks hold shows later; on average it is this.
+    coarse_part = len(blocks) / (len(blocks) + chosen_count * len(patches) / len(blocks))
+    coarse = hidden.lost(blocks, lambda done: progress(coarse_part * done))
     chosen = np.argsort(-np.abs(coarse), kind="stable")[:chosen_count]
 
-    areas = np.array([_area(place) for place in patches])
-    lost = coarse[block_of] * areas / np.array([_area(place) for place in blocks])[block_of]
+    lost = coarse[block_of] * _areas(patches) / _areas(blocks)[block_of]
     fine = np.flatnonzero(np.isin(block_of, chosen))
     if len(fine):
-        lost[fine] = hidden.lost(
-            [patches[index] for index in fine], lambda done: progress(1 - share / 2 + done * share / 2)
-        )
+        places = [patches[index] for index in fine]
+        lost[fine] = hidden.lost(places, lambda done: progress(coarse_part + (1 - coarse_part) * done))
     return _spread(patches, lost, size)
 
 
@@ -169,6 +171,5 @@ def _masks(size: int, places: Sequence[Place]) -> Iterator[np.ndarray]:
         yield mask
 
 
-def _area(place: Place) -> int:
-    rows, columns = place
-    return (rows.stop - rows.start) * (columns.stop - columns.start)
+def _areas(places: Sequence[Place]) -> np.ndarray:
+    return np.array([(rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in places])

@@ -29,6 +29,11 @@ BLUR_SIGMA_SHARE = 0.05
 BATCHES_AHEAD = 2
 
 
+def portion(progress: Progress, done: int, total: int) -> Progress:
+    """Progress within one of ``total`` equal pieces of work, of which ``done`` are finished."""
+    return lambda share: progress((done + share) / total)
+
+
 def filling(image: np.ndarray, fill: str, seed: int = 0) -> np.ndarray:
     """What hidden pixels become: an image (S, S) float32 of the same shape.
 

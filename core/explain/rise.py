@@ -10,7 +10,7 @@ import numpy as np
 
 from core.errors import ParameterError
 from core.explain.base import Method, Progress, no_progress
-from core.explain.perturbation import masked_probabilities
+from core.explain.perturbation import masked_probabilities, portion
 
 if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
@@ -71,7 +71,7 @@ class Rise(Method):
                 masks,
                 fill=fill,
                 seed=seed,
-                progress=lambda share, done=done: progress((done + share) / len(images)),
+                progress=portion(progress, done, len(images)),
             )
             # Two sums, so that memory does not grow with the masks.
             scored, seen = np.zeros((2, size, size))

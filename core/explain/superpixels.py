@@ -15,7 +15,7 @@ import numpy as np
 
 from core.errors import ParameterError
 from core.explain.base import Method, Progress, no_progress
-from core.explain.perturbation import masked_probabilities
+from core.explain.perturbation import masked_probabilities, portion
 
 if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
@@ -150,7 +150,7 @@ class SuperpixelMethod(Method):
                 model,
                 image,
                 int(target),
-                lambda share, done=done: progress((done + share) / len(images)),
+                portion(progress, done, len(images)),
                 segmentation=segmentation,
                 samples=samples,
                 seed=seed,
