@@ -110,21 +110,23 @@ def our_loop(sources: list[Cleaned]) -> None:
         pass
 
 
-def forward_passes(model: Classifier, batches: Sequence[int] = BATCHES) -> dict[int, Spent]:
-    """What an image costs in each batch size: bare compiled passes without softmax."""
+def forward_passes(
+    model: Classifier, batches: Sequence[int] = BATCHES, images: int = FORWARD_IMAGES
+) -> dict[int, Spent]:
+    """What an image costs in each batch size: bare compiled passes of so many without softmax, the better of rounds."""
     network = model.network
     tf = network._tf
     found = {}
     for batch in batches:
         signature = [tf.TensorSpec((batch, network.size, network.size), tf.float32)]
         forward = tf.function(network._forward, input_signature=signature, autograph=False).get_concrete_function()
-        images = np.random.default_rng(0).random((batch, network.size, network.size), np.float32)
-        forward(images)
-        rounds = max(1, FORWARD_IMAGES // batch)
+        pixels = np.random.default_rng(0).random((batch, network.size, network.size), np.float32)
+        forward(pixels)
+        rounds = max(1, images // batch)
 
-        def passes(forward=forward, images=images, rounds=rounds) -> None:
+        def passes(forward=forward, pixels=pixels, rounds=rounds) -> None:
             for _ in range(rounds):
-                forward(images)[0].numpy()
+                forward(pixels)[0].numpy()
 
         found[batch] = min((seconds(passes) for _ in range(ROUNDS)), key=lambda spent: spent.clock) * (
             1 / rounds / batch
