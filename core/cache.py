@@ -38,6 +38,7 @@ from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, cle
 from core.recording import record
 from core.results import Calibration
 from core.results import calibration as calibrate
+from core.reviews import ReviewStore, database_url
 from core.similarity import Reference
 from core.sweep import ImageSweep, SampleSweep, sweep_image, sweep_sample
 from core.sweep.study import Study, stored_studies
@@ -156,6 +157,16 @@ def calibration(assessment: Assessment) -> Calibration:
     """Calibration on a data set: its curve resamples patients many times, so it is kept."""
     content = pd.util.hash_pandas_object(assessment.labelled.astype(str)).to_numpy().tobytes()
     return shared_store().get(("calibration", content), lambda: calibrate(assessment))
+
+
+def review_store() -> ReviewStore:
+    """The database of reviews, its connections shared by all sessions; what it holds is read anew each time."""
+    return _opened_reviews(database_url())
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _opened_reviews(url: str) -> ReviewStore:
+    return ReviewStore(url)
 
 
 @st.cache_data(ttl="10s", max_entries=16, show_spinner=False)

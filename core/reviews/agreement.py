@@ -31,11 +31,6 @@ class Kappa:
     n: int
     agreement: Share
 
-    def __str__(self) -> str:
-        if np.isnan(self.value):
-            return "not defined: both gave one and the same answer" if self.n else "no image"
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}], n = {self.n}"
-
 
 def cohen_kappa(
     first: Sequence[object],
@@ -125,7 +120,8 @@ def agreement_table(reviews: Sequence[Review], first: str, second: str, assessme
             [theirs[image_id] for image_id in both],
             [patients[image_id] for image_id in both],
         )
-        rows.append({"question": title, "answered by both": kappa.n, "same answer": kappa.agreement, "kappa": kappa})
+        row = {"question": title, "answered by both": kappa.n, "same answer": kappa.agreement}
+        rows.append(row | {"kappa": kappa.value, "kappa from": kappa.low, "kappa to": kappa.high})
     return pd.DataFrame(rows)
 
 

@@ -98,8 +98,8 @@ class Review:
     review_id: str = field(default_factory=_new_id)
 
     def __post_init__(self) -> None:
-        # What looks alike is alike: line ends differ between files, letters with accents between keyboards.
-        object.__setattr__(self, "reader", unicodedata.normalize("NFC", self.reader.strip()))
+        object.__setattr__(self, "reader", tidy_name(self.reader))
+        # Line ends differ between browsers and files.
         object.__setattr__(self, "comment", self.comment.replace("\r\n", "\n").replace("\r", "\n"))
         object.__setattr__(self, "causes", tuple(name for name in CAUSES if name in self._known_causes()))
         _check_text("name of the reader", self.reader, LONGEST_READER)
@@ -134,6 +134,11 @@ class Review:
     def label_is_right(self) -> bool | None:
         """Whether the reader finds the image's label right; None before the verdict."""
         return self.right_label == self.label if self.is_complete else None
+
+
+def tidy_name(name: str) -> str:
+    """A reader's name as it is kept: what looks alike is alike, however the keyboard composes its accents."""
+    return unicodedata.normalize("NFC", name.strip())
 
 
 def _check_text(name: str, text: str, longest: int, *, needed: bool = True, lines: bool = False) -> None:

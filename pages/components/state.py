@@ -40,6 +40,12 @@ SWEEP = "sweep"
 SWEEP_MODELS = "sweep_models"
 SWEEP_KINDS = "sweep_kinds"
 SWEEP_SSIM = "sweep_ssim"
+QUEUE = "queue"
+QUEUE_SEED = "queue_seed"
+QUEUE_LENGTH = "queue_n"
+QUEUE_POSITION = "position"
+READER = "reader"
+"""Not in the URL: whoever opens a colleague's link must not sign with the colleague's name."""
 
 KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store", "subject_store", "move_store")
 

@@ -22,6 +22,7 @@ PAGES = (
     "prediction",
     "interpretability",
     "confusion_matrix",
+    "reviews",
     "results",
 )
 LONG = 120_000
