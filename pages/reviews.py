@@ -107,8 +107,8 @@ def ask_reading(store: ReviewStore, known: dict[str, Any], classes: Sequence[str
 
 def ask_verdict(known: dict[str, Any], row: dict[str, Any], classes: Sequence[str], last: Review) -> Review | None:
     """What the model said, and the form for judging it; the review to be kept once it is sent."""
-    verdict = "right" if row["predicted"] == row["label"] else "wrong"
-    st.subheader(f"The network is {verdict}")
+    verdict = "agrees" if row["predicted"] == row["label"] else "disagrees"
+    st.subheader(f"The network {verdict} with the label")
     st.markdown(
         f"You read **{known['reading']}**. The image's label is **{row['label']}**, and the network said "
         f"**{row['predicted']}** with {100 * float(row['p_' + row['predicted']]):.1f} %."

@@ -192,8 +192,6 @@ def without_invalid(reviews: Sequence[Review], assessment: Assessment) -> pd.Dat
                 ),
                 "accuracy": everything.accuracy,
                 "accuracy without those not valid": kept.accuracy,
-                "mean recall": everything.mean_recall,
-                "mean recall without those not valid": kept.mean_recall,
             }
         )
     return pd.DataFrame(rows)
