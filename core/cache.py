@@ -34,6 +34,7 @@ from core.explain.drift_study import DriftStudy, study_folders
 from core.explain.drift_study import read_study as read_drift_study
 from core.library import NamedImage, curve_sample, open_image
 from core.live import LiveSubject, Move
+from core.misclassifications import ImageFacts, measure
 from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, clean, finish, prepare, run
 from core.recording import record
 from core.results import Calibration
@@ -337,6 +338,16 @@ def _explanation_key(
     card: Card, sha256: str, method: Method, target: int, distortion: Distortion | None
 ) -> tuple[Hashable, ...]:
     return ("explanation", card.weights["sha256"], sha256, method.name, target, distortion)
+
+
+def image_facts(
+    model: Classifier, sha256: str, pixels: np.ndarray, method: Method, target: int
+) -> tuple[ImageFacts, np.ndarray, np.ndarray]:
+    """What is measured of a frame and its map, with the prepared image (S, S) uint8 and the map (S, S) themselves."""
+    image = prepared(sha256, pixels, model.card)
+    values = explanation(model, sha256, image, method, target).values
+    key = ("facts", _explanation_key(model.card, sha256, method, target, None))
+    return result_store().get(key, lambda: measure(clean(pixels, model.settings), image, values)), image, values
 
 
 class Job:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from core.errors import ReviewError
 from core.reviews.review import MISCLASSIFIED, QUEUES, RANDOM
-from core.zoo.assessment import Assessment
+from core.zoo.assessment import Assessment, confidence_in_answer
 
 
 def reviewable(assessment: Assessment) -> pd.DataFrame:
@@ -37,14 +37,10 @@ def queue_of(assessment: Assessment, queue: str, *, seed: int = 0, n: int | None
     rows = reviewable(assessment)
     if queue == MISCLASSIFIED:
         wrong = rows[rows["label"] != rows["predicted"]]
-        return wrong.loc[confidence(wrong).sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
+        return wrong.loc[confidence_in_answer(wrong).sort_values(ascending=False, kind="stable").index].reset_index(
+            drop=True
+        )
     if queue == RANDOM:
         order = np.random.default_rng(seed).permutation(len(rows))
         return rows.iloc[order[:n]].reset_index(drop=True)
     raise ReviewError(f"There is no queue {queue!r}; choose one of {', '.join(QUEUES)}.")
-
-
-def confidence(rows: pd.DataFrame) -> pd.Series:
-    """The probability of each row's predicted class."""
-    values = [row[f"p_{row['predicted']}"] for row in rows.to_dict("records")]
-    return pd.Series(values, index=rows.index, dtype=np.float64)
