@@ -72,6 +72,12 @@ page = st.navigation(
             help="What a model gets wrong, down to each image.",
         ),
         st.Page(
+            "pages/reviews.py",
+            title="Reviews",
+            icon=":material/rate_review:",
+            help="Read images blind, judge what the model got wrong, and see how far readers agree.",
+        ),
+        st.Page(
             "pages/results.py",
             title="Results",
             icon=":material/query_stats:",

@@ -37,10 +37,12 @@ from core.explain.faithfulness import read_study as read_faithfulness_study
 from core.explain.faithfulness import study_folders as faithfulness_study_folders
 from core.library import NamedImage, curve_sample, open_image
 from core.live import LiveSubject, Move
+from core.misclassifications import ImageFacts, measure
 from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, clean, finish, prepare, run
 from core.recording import record
 from core.results import Calibration
 from core.results import calibration as calibrate
+from core.reviews import ReviewStore, database_url
 from core.similarity import Reference
 from core.sweep import ImageSweep, SampleSweep, sweep_image, sweep_sample
 from core.sweep.study import Study, stored_studies
@@ -159,6 +161,16 @@ def calibration(assessment: Assessment) -> Calibration:
     """Calibration on a data set: its curve resamples patients many times, so it is kept."""
     content = pd.util.hash_pandas_object(assessment.labelled.astype(str)).to_numpy().tobytes()
     return shared_store().get(("calibration", content), lambda: calibrate(assessment))
+
+
+def review_store() -> ReviewStore:
+    """The database of reviews, its connections shared by all sessions; what it holds is read anew each time."""
+    return _opened_reviews(database_url())
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _opened_reviews(url: str) -> ReviewStore:
+    return ReviewStore(url)
 
 
 @st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
@@ -371,6 +383,16 @@ def _scores_key(
     card: Card, sha256: str, method: Method, target: int, distortion: Distortion | None, scoring: Scoring
 ) -> tuple[Hashable, ...]:
     return ("map scores", *_explanation_key(card, sha256, method, target, distortion), scoring)
+
+
+def image_facts(
+    model: Classifier, sha256: str, pixels: np.ndarray, method: Method, target: int
+) -> tuple[ImageFacts, np.ndarray, np.ndarray]:
+    """What is measured of a frame and its map, with the prepared image (S, S) uint8 and the map (S, S) themselves."""
+    image = prepared(sha256, pixels, model.card)
+    values = explanation(model, sha256, image, method, target).values
+    key = ("facts", _explanation_key(model.card, sha256, method, target, None))
+    return result_store().get(key, lambda: measure(clean(pixels, model.settings), image, values)), image, values
 
 
 class Job:

@@ -27,3 +27,11 @@ class DatasetError(PlaneLabError):
 
 class Cancelled(PlaneLabError):
     """The user stopped a long computation; what was finished before is kept by the caller."""
+
+
+class ReviewError(PlaneLabError):
+    """A review, or a file of reviews, says something that cannot be."""
+
+
+class DatabaseError(PlaneLabError):
+    """The database of reviews cannot be reached, read or written."""

@@ -7,7 +7,8 @@ from core.figures import confusion_figure, share_text
 from core.results import class_table
 from core.zoo.cards import TASKS
 from pages.components.link import linked, linked_choice, one_of
-from pages.components.model_picker import pick_model
+from pages.components.misclassified import show_misclassified
+from pages.components.model_picker import CLASSIFICATION, pick_model
 from pages.components.pictures import picture
 from pages.components.state import DATA, PREDICTED_CLASS, SHARES, TRUE_CLASS, open_image
 from pages.components.tables import table
@@ -138,3 +139,5 @@ else:
             mime="text/csv",
             icon=":material/download:",
         )
+    if card.task in CLASSIFICATION:
+        show_misclassified(card, assessed)

@@ -145,6 +145,12 @@ def matrix_of(rows: pd.DataFrame, classes: list[str]) -> np.ndarray:
     )
 
 
+def confidence_in_answer(rows: pd.DataFrame) -> pd.Series:
+    """The probability (N,) that each row gives to the class it predicts, under the rows' own index."""
+    values = [row[f"p_{row['predicted']}"] for row in rows.to_dict("records")]
+    return pd.Series(values, index=rows.index, dtype=np.float64)
+
+
 def assess(model: Classifier, table: Table, *, progress: Callable[[float], None] = lambda share: None) -> Assessment:
     """Predict every image of ``table``.
 

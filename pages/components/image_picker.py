@@ -15,6 +15,7 @@ from core.images import Frame, read_image
 from core.library import EXAMPLE, is_phantom_id, sample_ids
 from pages.components.link import linked, one_of
 from pages.components.state import IMAGE, OTHER_IMAGE
+from pages.components.text import plain
 
 UPLOAD_TYPES = ["png", "jpg", "jpeg", "tif", "tiff", "bmp"]
 MAX_UPLOADS = 30
@@ -169,13 +170,13 @@ def _take_uploads() -> None:
         try:
             frame = read_image(file.getvalue(), name=file.name)
         except PlaneLabError as error:
-            messages.append(f"**{_plain(file.name)}**: {error}")
+            messages.append(f"**{plain(file.name)}**: {error}")
             continue
         newest = upload_id(frame)
         kept[newest] = frame
     while len(kept) > MAX_UPLOADS:
         oldest = next(iter(kept))
-        messages.append(f"Only the last {MAX_UPLOADS} uploads are kept; {_plain(kept[oldest].source)} was let go.")
+        messages.append(f"Only the last {MAX_UPLOADS} uploads are kept; {plain(kept[oldest].source)} was let go.")
         del kept[oldest]
     st.session_state["upload_messages"] = messages
     if newest is not None:
@@ -185,8 +186,3 @@ def _take_uploads() -> None:
 def _upload_messages() -> None:
     for message in st.session_state.get("upload_messages", []):
         st.error(message, icon=":material/broken_image:")
-
-
-def _plain(name: str) -> str:
-    """A file's name as text: no Markdown of its own."""
-    return "".join("\\" + letter if letter in "\\`*_{}[]<>()#+-.!|$:~" else letter for letter in name)

@@ -49,6 +49,17 @@ SWEEP = "sweep"
 SWEEP_MODELS = "sweep_models"
 SWEEP_KINDS = "sweep_kinds"
 SWEEP_SSIM = "sweep_ssim"
+QUEUE = "queue"
+QUEUE_SEED = "queue_seed"
+QUEUE_LENGTH = "queue_n"
+QUEUE_POSITION = "position"
+MATRIX_OF_IMAGES = "images"
+ERROR_METHOD = "error_method"
+ERROR_ORDER = "error_order"
+ERROR_CELL = "cell"
+OTHER_CELL = "other_cell"
+READER = "reader"
+"""Not in the URL: whoever opens a colleague's link must not sign with the colleague's name."""
 
 KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store", "subject_store", "move_store")
 

@@ -43,14 +43,18 @@ def chromium_path() -> str:
 
 
 @pytest.fixture(scope="session")
-def server():
+def server(tmp_path_factory):
     """The app on a free port of this machine; its log is printed if it does not come up."""
+    reviews = tmp_path_factory.mktemp("reviews") / "reviews.sqlite"
+    environment = os.environ | {"PLANELAB_DATABASE": f"sqlite:///{reviews}"}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     address = f"http://127.0.0.1:{port}"
     started = time.monotonic()
     while True:

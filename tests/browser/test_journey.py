@@ -22,6 +22,7 @@ PAGES = (
     "prediction",
     "interpretability",
     "confusion_matrix",
+    "reviews",
     "results",
 )
 LONG = 120_000
@@ -144,6 +145,46 @@ def test_a_click_on_a_cell_shows_it_and_an_image_opens(page: Page, server: str):
     page.get_by_role("button", name="Prediction", exact=True).first.click()
     expect(page.locator("h1")).to_have_text("Prediction", timeout=LONG)
     expect(page).to_have_url(re.compile("image=phantom-CRL-unseen-"))
+    no_failure(page)
+
+
+def test_a_doctor_reads_blind_sees_the_prediction_and_finds_the_cause_again(page: Page, server: str):
+    def sign(name: str) -> None:
+        page.get_by_role("textbox", name="Your name").fill(name)
+        page.get_by_role("textbox", name="Your name").press("Enter")
+        settle(page)
+
+    open_page(page, f"{server}/reviews?position=2")
+    settle(page)
+    # Digits are answers by keyboard: none of them may fall into a name that is being typed.
+    page.get_by_role("textbox", name="Your name").press_sequentially("Dr. 123")
+    page.get_by_role("textbox", name="Your name").press("Enter")
+    expect(page.get_by_role("heading", name="What do you see?")).to_be_visible(timeout=LONG)
+    sign("Dr. Ada")
+    expect(page.get_by_text("Image 2 of")).to_be_visible()
+    expect(page.get_by_text("network said")).to_have_count(0)
+    page.locator("h1").click()
+    page.keyboard.press("2")
+    expect(page.get_by_text(re.compile("You read CRL"))).to_be_visible(timeout=LONG)
+    settle(page)
+    page.get_by_role("radio", name="no", exact=True).click()
+    page.get_by_role("button", name="Too much zoom").click()
+    page.get_by_role("textbox", name="Comment").fill("only the face in view 123")
+    page.get_by_role("textbox", name="Comment").press("Control+Enter")
+    expect(page.get_by_text("Image 3 of")).to_be_visible(timeout=LONG)
+    settle(page)
+    page.locator("h1").click()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text("Image 2 of")).to_be_visible(timeout=LONG)
+    settle(page)
+    page.reload()
+    expect(page.get_by_text("Enter your name above to begin")).to_be_visible(timeout=LONG)
+    sign("Dr. Ada")
+    expect(page.get_by_text(re.compile("You read CRL"))).to_be_visible(timeout=LONG)
+    expect(page.get_by_role("button", name="Too much zoom")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("radio", name="no", exact=True)).to_be_checked()
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value("only the face in view 123")
+    assert "Ada" not in page.url
     no_failure(page)
 
 

@@ -54,6 +54,14 @@ def few_variations(monkeypatch):
     monkeypatch.setattr("core.zoo.uncertainty.VARIATIONS", 3)
 
 
+@pytest.fixture(autouse=True)
+def reviews_database(monkeypatch, tmp_path) -> str:
+    """Reviews of each test go to a file of its own, never to the user's."""
+    url = f"sqlite:///{tmp_path}/reviews.sqlite"
+    monkeypatch.setenv("PLANELAB_DATABASE", url)
+    return url
+
+
 @pytest.fixture
 def open_page() -> Callable[..., AppTest]:
     """``open_page("corruption", kind="blur")``: a new session on a page, by its link."""

@@ -7,7 +7,7 @@ import pytest
 
 WITHOUT_MODEL = ["preprocessing"]
 WITH_PICKER = ["laboratory", "preprocessing", "augmentation", "corruption", "prediction", "interpretability"]
-PAGES = [*WITH_PICKER, "faithfulness", "explanation_drift", "confusion_matrix", "results", "sweeps"]
+PAGES = [*WITH_PICKER, "faithfulness", "explanation_drift", "confusion_matrix", "reviews", "results", "sweeps"]
 
 
 @pytest.mark.parametrize("path", sorted(Path("pages").glob("*.py")), ids=lambda path: path.stem)
@@ -142,9 +142,12 @@ def test_a_link_to_a_phantom_simulates_it(open_page):
             "fall": "1",
             "distorted": "maybe",
             "gallery_method": "x",
+            "queue": "cinema",
+            "position": "99999",
         }
         | {"opacity": "7", "seed": "1e400", "pre_mask": "carnival", "pre_median_kernel": "4000", "data": "nothing"},
         {"intensity_noise": "nan", "region": "moon", "view": "x", "chain": "?", "true": "X", "predicted": "Y"}
+        | {"queue": "random", "queue_seed": "-1", "queue_n": "1e9", "position": "0"}
         | {"seed": "-1", "pre_size": "299.5", "opacity": "half", "image": ""},
     ],
     ids=["too much", "nonsense"],

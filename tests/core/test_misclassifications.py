@@ -1,0 +1,109 @@
+"""Errors cell by cell: which are shown, and texts whose every figure is looked up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.errors import ParameterError
+from core.misclassifications import ImageFacts, cells_of, describe, errors_of, filters_of, measure
+from core.preprocessing import Cleaned
+from core.zoo.assessment import Assessment
+
+PLANES = ["BPD", "CRL", "NT"]
+
+
+@pytest.fixture
+def assessment() -> Assessment:
+    """Nine labelled images: five errors in three cells; one image without a label."""
+    rows = pd.DataFrame(
+        [
+            ("a", "BPD", "BPD", 0.9, 0.1, 0.0, "GE"),
+            ("b", "BPD", "CRL", 0.2, 0.7, 0.1, "GE"),
+            ("c", "BPD", "CRL", 0.0, 0.9, 0.1, "Siemens"),
+            ("d", "BPD", "NT", 0.3, 0.1, 0.6, "GE"),
+            ("e", "CRL", "CRL", 0.0, 1.0, 0.0, "GE"),
+            ("f", "CRL", "BPD", 0.8, 0.1, 0.1, "GE"),
+            ("g", "BPD", "CRL", 0.1, 0.8, 0.1, "GE"),
+            ("h", "BPD", "BPD", 0.7, 0.2, 0.1, "GE"),
+            ("i", "NT", "NT", 0.1, 0.2, 0.7, "GE"),
+            ("j", "", "NT", 0.1, 0.2, 0.7, "Philips"),
+        ],
+        columns=["image", "label", "predicted", "p_BPD", "p_CRL", "p_NT", "source"],
+    )
+    return Assessment(rows.assign(patient=rows["image"], quality=""), PLANES, "made up", True, ())
+
+
+def test_errors_are_sorted_by_the_wrong_answers_confidence(assessment):
+    assert errors_of(assessment)["image"].tolist() == ["c", "f", "g", "b", "d"]
+    assert errors_of(assessment)["confidence"].tolist() == [0.9, 0.8, 0.8, 0.7, 0.6]
+    assert errors_of(assessment, "least")["image"].tolist() == ["d", "b", "f", "g", "c"]
+    with pytest.raises(ParameterError, match="order 'best'"):
+        errors_of(assessment, "best")
+
+
+def test_errors_are_chosen_by_what_the_file_has(assessment):
+    everything = errors_of(assessment)
+    assert filters_of(everything) == {"patient": ["b", "c", "d", "f", "g"], "source": ["GE", "Siemens"]}
+    assert errors_of(assessment, chosen={"source": "Siemens"})["image"].tolist() == ["c"]
+    assert errors_of(assessment, chosen={"source": "Siemens", "patient": "b"}).empty
+    with pytest.raises(ParameterError, match="'label'"):
+        errors_of(assessment, chosen={"label": "BPD"})
+
+
+def test_cells_hold_every_error_once_the_fullest_first(assessment):
+    cells = cells_of(errors_of(assessment))
+    assert list(cells) == [("BPD", "CRL"), ("BPD", "NT"), ("CRL", "BPD")]
+    assert cells["BPD", "CRL"]["image"].tolist() == ["c", "g", "b"]
+    counts = assessment.matrix
+    for (true, predicted), rows in cells.items():
+        assert len(rows) == counts[PLANES.index(true), PLANES.index(predicted)]
+    assert cells_of(errors_of(assessment).iloc[:0]) == {}
+
+
+def test_facts_of_an_image_drawn_for_it():
+    """A sector of half the frame, half of it white; relevance in the middle quarter alone, four times the mean."""
+    gray = np.zeros((80, 80), np.uint8)
+    sector = np.zeros((80, 80), bool)
+    sector[:, :40] = True
+    gray[:40, :40] = 255
+    gray[:, 40:] = 99  # outside the sector: does not count
+    values = np.zeros((40, 40), np.float32)
+    values[10:30, 10:30] = 2.5
+    image = np.zeros((40, 40), np.uint8)
+    image[10:30, 10:18] = 200  # a tenth of the pixels, all within the relevance
+    facts = measure(Cleaned(gray, sector, None, ()), image, values)
+    assert facts.sector == 0.5
+    assert facts.contrast == pytest.approx(0.5)
+    assert facts.density == {"centre": pytest.approx(4.0), "border": 0.0, "bright": pytest.approx(4.0)}
+    even = measure(Cleaned(gray, sector, None, ()), image, np.ones((40, 40)))
+    assert even.density == dict.fromkeys(["centre", "border", "bright"], pytest.approx(1.0))
+    against = measure(Cleaned(gray, sector, None, ()), image, -values)
+    assert against.density == dict.fromkeys(["centre", "border", "bright"])
+
+
+def test_the_text_of_a_cell_says_what_was_measured(assessment):
+    cell = cells_of(errors_of(assessment))["BPD", "CRL"]
+    facts = [
+        ImageFacts(0.5, 0.2, {"centre": 1.5, "border": 0.25, "bright": None}),
+        ImageFacts(0.7, 0.1, {"centre": 2.5, "border": 0.75, "bright": None}),
+    ]
+    text = " ".join(describe(assessment, cell, facts, "CAM"))
+    assert "3 of 6 simulated images of BPD are taken for CRL, with a mean confidence of 80.0 % (n = 3" in text
+    assert "those called BPD have a mean confidence of 80.0 % (n = 2" in text
+    assert "Of the 2 images measured" in text
+    assert "60 (50 to 70) % of the frame" in text
+    assert "15 (10 to 20) % of the range" in text
+    assert "Relevance for CRL (CAM)" in text
+    assert "2.00 (1.50 to 2.50) in the centre" in text
+    assert "0.50 (0.25 to 0.75) at the border" in text
+    assert "brightest" not in text
+
+
+def test_the_text_of_a_cell_without_maps_says_so(assessment):
+    cell = cells_of(errors_of(assessment))["CRL", "BPD"]
+    assert len(describe(assessment, cell, [], "CAM")) == 1
+    nothing = ImageFacts(1.0, 0.0, dict.fromkeys(["centre", "border", "bright"]))
+    assert describe(assessment, cell, [nothing], "CAM")[-1] == "No map of CAM says anything in favour of BPD."
+    assert "Of the 1 image measured" in describe(assessment, cell, [nothing], "CAM")[1]
