@@ -73,7 +73,10 @@ def obstacle_of_depth(title: str, card: Card) -> str | None:
     """Why a method that draws the last feature maps cannot explain a network that answers from others too."""
     if not card.detection:
         return None
-    return f"{title} needs a network that answers from its last feature maps alone; this one looks at layers of every depth."
+    return (
+        f"{title} needs a network that answers from its last feature maps alone; this one looks at layers of every "
+        "depth."
+    )
 
 
 def weigh(maps: np.ndarray, weights: np.ndarray) -> np.ndarray:
