@@ -22,12 +22,7 @@ class ActivationMethod(Method):
     family = "activation"
 
     def obstacle(self, card: Card) -> str | None:
-        if not card.detection:
-            return None
-        return (
-            f"{self.title} needs a network that answers from its last feature maps alone; this one looks at layers of "
-            "every depth."
-        )
+        return obstacle_of_depth(self.title, card)
 
     @abstractmethod
     def look(
@@ -72,6 +67,16 @@ class ClassActivationMapping(ActivationMethod):
         kernel = np.asarray(model.network.model.get_layer(LOGITS_LAYER).kernel)
         coarse = weigh(maps, kernel[:, targets].T)
         return logits, maps.mean(axis=(1, 2)), resize_maps(coarse, images.shape[-1])
+
+
+def obstacle_of_depth(title: str, card: Card) -> str | None:
+    """Why a method that draws the last feature maps cannot explain a network that answers from others too."""
+    if not card.detection:
+        return None
+    return (
+        f"{title} needs a network that answers from its last feature maps alone; this one looks at layers of every "
+        "depth."
+    )
 
 
 def weigh(maps: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -9,10 +9,11 @@ import numpy as np
 
 from core.errors import ParameterError
 from core.explain.base import Method, Progress, no_progress, resize_maps
-from core.explain.cam import weigh
+from core.explain.cam import obstacle_of_depth, weigh
 from core.explain.perturbation import masked_probabilities
 
 if TYPE_CHECKING:
+    from core.zoo.cards import Card
     from core.zoo.prediction import Classifier
 
 MOST_MAPS = 64
@@ -38,6 +39,9 @@ class ScoreCAM(Method):
     costly = True
     order = 10
 
+    def obstacle(self, card: Card) -> str | None:
+        return obstacle_of_depth(self.title, card)
+
     def explain(
         self,
         model: Classifier,
@@ -52,6 +56,8 @@ class ScoreCAM(Method):
 
         ``fill`` is what masked pixels fade to, one of :data:`core.explain.perturbation.FILLS`.
         """
+        if obstacle := self.obstacle(model.card):
+            raise ParameterError(obstacle)
         if n_maps is not None and n_maps < 1:
             raise ParameterError(f"Score-CAM needs at least one feature map, not {n_maps}.")
         size = images.shape[-1]

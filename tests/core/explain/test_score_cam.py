@@ -1,5 +1,7 @@
 """Score-CAM against tf-keras-vis."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -62,6 +64,13 @@ def test_a_flat_feature_map_hides_all(model, image):
     """A black image has maps that are the same everywhere but at no border: nothing divides by their range of 0."""
     values = METHOD.explain(model, np.zeros((1, 48, 48), np.float32), np.array([0]))
     assert np.isfinite(values).all()
+
+
+def test_a_detector_of_severities_is_refused(model, image):
+    """Its answer rests on layers of every depth, of which the last feature maps are one."""
+    card = replace(model.card, detection={"kinds": ["noise"]})
+    with pytest.raises(ParameterError, match="every depth"):
+        METHOD.explain(type(model)(card, model.network, model.typicality), image[None], np.array([0]))
 
 
 @pytest.mark.parametrize("bad", [{"n_maps": 0}, {"fill": "pink"}])
