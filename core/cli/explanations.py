@@ -235,7 +235,7 @@ def _faithfulness(options: argparse.Namespace) -> int:
         complain(problem)
     study.write(options.out)
     if options.record:
-        study.write(model_folder(options.model) / model_name(options.model) / FOLDER / options.record)
+        study.write(model_folder(options.model) / model_name(options.model) / FOLDER / options.record.replace(" ", "_"))
     if options.json:
         for row in json.loads(study.scores.to_json(orient="records")):
             print_json({"simulated": study.about["simulated"]} | row)

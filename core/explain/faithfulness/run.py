@@ -45,6 +45,8 @@ CHUNK = 8
 COSTLY_LIMIT = 24
 COSTLY_WEIGHT = 20
 """How much longer a costly method takes, for the progress shown."""
+EXPLAINING = 0.5
+"""Share of a chunk's progress that is shown for explaining; the rest is for scoring."""
 WORK = "work"
 """The folder, inside that of the results, where a run keeps what it has done."""
 FINGERPRINT_NAME = "settings.json"
@@ -307,16 +309,16 @@ class _Runner:
         for start in range(0, len(positions), CHUNK):
             chunk = positions[start : start + CHUNK]
             if is_method:
-                values, more = self._explained(method, chunk, start * share, share * len(chunk))
+                values, more = self._explained(method, chunk, start * share, EXPLAINING * share * len(chunk))
                 maps[start : start + len(chunk)] = values
             else:
                 values = np.stack([self._by_chance(method, position) for position in chunk])
                 more = [{} for _ in chunk]
-            for position, one, extra in zip(chunk, values, more, strict=True):
+            for index, (position, one, extra) in enumerate(zip(chunk, values, more, strict=True), start=1):
                 scores = score_map(self.model, self._reference(position), one, self.scoring)
                 rows.append(scores.measures | extra)
                 curves.append(scores.curves)
-                self._report(len(rows) * share)
+                self._report((start + EXPLAINING * len(chunk) + (1 - EXPLAINING) * index) * share)
         if maps is not None:
             maps.flush()
         self.work.keep(
