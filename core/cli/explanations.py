@@ -64,7 +64,7 @@ def register(commands: Any) -> None:
         "--kind", action="append", metavar="KIND", help="a corruption; may be repeated; the thesis's three otherwise"
     )
     command.add_argument(
-        "--method", action="append", metavar="NAME", help="of explanation; may be repeated; all that fit otherwise"
+        "--method", action="append", metavar="NAME", help="of explanation; may be repeated; all quick ones otherwise"
     )
     command.add_argument("--limit", type=positive, metavar="N", help="most images, spread over the classes")
     command.add_argument(
@@ -167,15 +167,17 @@ def _check_class(card: Any, name: str) -> None:
 def _drift(options: argparse.Namespace) -> int:
     from core.corruption import CORRUPTIONS
     from core.datasets import load
+    from core.explain import get_method
     from core.explain.drift import DriftSettings, check_methods, methods_for, run_study
     from core.explain.drift_study import MEASURES
 
     card = card_of(options.model)
+    quick = [name for name in methods_for(card) if not get_method(name).costly]
     thesis = [name for name, kind in CORRUPTIONS.items() if kind.published_limit is not None]
     given = {name: getattr(options, name) for name in ("steps", "limit", "costly_limit", "seed")}
     settings = DriftSettings(
         tuple(dict.fromkeys(options.kind or thesis)),
-        tuple(dict.fromkeys(options.method or methods_for(card))),
+        tuple(dict.fromkeys(options.method or quick)),
         **{name: value for name, value in given.items() if value is not None},
     )
     check_methods(card, settings.methods)

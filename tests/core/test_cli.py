@@ -366,11 +366,12 @@ def test_drift_writes_rows_and_an_answer(models, shape_folder, tmp_path, capsys)
     assert "6 real images" in capsys.readouterr().out
 
 
-def test_drift_takes_the_theses_kinds_and_all_methods_that_fit(models, shape_folder, tmp_path):
+def test_drift_takes_the_theses_kinds_and_all_quick_methods_that_fit(models, shape_folder, tmp_path):
     assert run("drift", "--data", shape_folder, "--out", tmp_path, "--limit", "2", "--steps", "3") == 0
     rows = pd.read_csv(tmp_path / "drift.csv.gz")
     assert list(rows["kind"].unique()) == ["scale_up", "blur", "noise"]
-    assert list(rows["method"].unique()) == ["saliency", "cam", "grad_cam", "occlusion"]
+    assert {"saliency", "cam", "grad_cam"} <= set(rows["method"])
+    assert not {"occlusion", "lime", "rise"} & set(rows["method"])
 
 
 def test_faithfulness_writes_tables_and_records_them_with_the_model(models, shape_folder, tmp_path, capsys):
