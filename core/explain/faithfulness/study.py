@@ -242,7 +242,9 @@ def summarise(
 
 
 def _table(name: str, rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=TABLES[name][1])
+    table = pd.DataFrame(list(rows), columns=TABLES[name][1])
+    numeric = [column for column in (*NUMBERS, *GAINS) if column in table]
+    return table.astype(dict.fromkeys(numeric, float))  # of no rows at all, columns would hold objects
 
 
 def _scores(results: Mapping[str, MethodResult], patients: np.ndarray) -> Iterable[dict[str, Any]]:
