@@ -27,6 +27,8 @@ from core.corruption.chain import Chain
 from core.datasets import CLASSES
 from core.errors import Cancelled
 from core.explain import Method
+from core.explain.activation_maximization import Maximisation, activation_maximization
+from core.explain.activation_maximization import preset as maximisation_preset
 from core.explain.base import Progress, no_progress
 from core.explain.detector_gallery import PER_PLANE, GalleryRow
 from core.explain.detector_gallery import detector_gallery as gallery_of
@@ -35,6 +37,7 @@ from core.explain.drift_study import read_study as read_drift_study
 from core.explain.faithfulness import FaithfulnessStudy, Scores, Scoring, refer, score_map
 from core.explain.faithfulness import read_study as read_faithfulness_study
 from core.explain.faithfulness import study_folders as faithfulness_study_folders
+from core.explain.superpixels import SEGMENTATIONS, SuperpixelExplanation, SuperpixelMethod
 from core.library import NamedImage, curve_sample, open_image
 from core.live import LiveSubject, Move
 from core.misclassifications import ImageFacts, measure
@@ -64,6 +67,7 @@ SHARED_ENTRIES = 64
 LOADED_MODELS = 8
 """Each task's default and an ensemble: fewer, and models waiting for each other would push each other out."""
 NO_CHAIN = Chain(())
+DEFAULT_SEGMENTATION = next(iter(SEGMENTATIONS))
 
 
 class Store:
@@ -319,10 +323,11 @@ def threshold_checks(card: Card, threshold: float) -> list[ThresholdCheck]:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A map (S, S) float32 and the seconds it took when it was computed."""
+    """A map (S, S) float32, the seconds it took when it was computed, and the superpixels of methods that have any."""
 
     values: np.ndarray
     seconds: float
+    superpixels: SuperpixelExplanation | None = None
 
 
 def explanation(
@@ -333,26 +338,41 @@ def explanation(
     target: int,
     distortion: Distortion | None = None,
     progress: Progress = no_progress,
+    segmentation: str = DEFAULT_SEGMENTATION,
 ) -> Explanation:
-    """A method's map of one prepared image (S, S) uint8 for a target class."""
+    """A method's map of one prepared image (S, S) uint8 for a target class.
+
+    ``segmentation`` is that of methods that hide superpixels; others have none.
+    """
 
     def compute() -> Explanation:
         started = time.perf_counter()
+        if isinstance(method, SuperpixelMethod):
+            found = method.explain_superpixels(model, to_unit(image), target, progress, segmentation=segmentation)
+            return Explanation(found.map, time.perf_counter() - started, found)
         values = method.explain_one(model, to_unit(image), target, progress)
         return Explanation(values, time.perf_counter() - started)
 
-    return result_store().get(_explanation_key(model.card, sha256, method, target, distortion), compute)
+    return result_store().get(_explanation_key(model.card, sha256, method, target, distortion, segmentation), compute)
 
 
-def has_explanation(card: Card, sha256: str, method: Method, target: int, distortion: Distortion | None = None) -> bool:
+def has_explanation(
+    card: Card,
+    sha256: str,
+    method: Method,
+    target: int,
+    distortion: Distortion | None = None,
+    segmentation: str = DEFAULT_SEGMENTATION,
+) -> bool:
     """True if :func:`explanation` would answer at once."""
-    return _explanation_key(card, sha256, method, target, distortion) in result_store()
+    return _explanation_key(card, sha256, method, target, distortion, segmentation) in result_store()
 
 
 def _explanation_key(
-    card: Card, sha256: str, method: Method, target: int, distortion: Distortion | None
+    card: Card, sha256: str, method: Method, target: int, distortion: Distortion | None, segmentation: str
 ) -> tuple[Hashable, ...]:
-    return ("explanation", card.weights["sha256"], sha256, method.name, target, distortion)
+    made_by = (method.name, segmentation) if isinstance(method, SuperpixelMethod) else (method.name,)
+    return ("explanation", card.weights["sha256"], sha256, made_by, target, distortion)
 
 
 def map_scores(
@@ -363,26 +383,55 @@ def map_scores(
     target: int,
     distortion: Distortion | None,
     scoring: Scoring,
+    segmentation: str = DEFAULT_SEGMENTATION,
 ) -> Scores:
     """How faithful a method's map of one prepared image (S, S) uint8 is; see :func:`explanation`."""
-    values = explanation(model, sha256, image, method, target, distortion).values
+    values = explanation(model, sha256, image, method, target, distortion, segmentation=segmentation).values
     shown = ("map reference", model.card.weights["sha256"], sha256, target, distortion, scoring)
     reference = result_store().get(shown, lambda: refer(model, to_unit(image), 0, target, scoring))
-    key = _scores_key(model.card, sha256, method, target, distortion, scoring)
+    key = _scores_key(model.card, sha256, method, target, distortion, scoring, segmentation)
     return result_store().get(key, lambda: score_map(model, reference, values, scoring))
 
 
 def has_map_scores(
-    card: Card, sha256: str, method: Method, target: int, distortion: Distortion | None, scoring: Scoring
+    card: Card,
+    sha256: str,
+    method: Method,
+    target: int,
+    distortion: Distortion | None,
+    scoring: Scoring,
+    segmentation: str = DEFAULT_SEGMENTATION,
 ) -> bool:
     """True if :func:`map_scores` would answer at once."""
-    return _scores_key(card, sha256, method, target, distortion, scoring) in result_store()
+    return _scores_key(card, sha256, method, target, distortion, scoring, segmentation) in result_store()
 
 
 def _scores_key(
-    card: Card, sha256: str, method: Method, target: int, distortion: Distortion | None, scoring: Scoring
+    card: Card,
+    sha256: str,
+    method: Method,
+    target: int,
+    distortion: Distortion | None,
+    scoring: Scoring,
+    segmentation: str,
 ) -> tuple[Hashable, ...]:
-    return ("map scores", *_explanation_key(card, sha256, method, target, distortion), scoring)
+    return ("map scores", *_explanation_key(card, sha256, method, target, distortion, segmentation), scoring)
+
+
+def maximisation(model: Classifier, target: int, preset: str, progress: Progress = no_progress) -> Maximisation:
+    """A picture that raises a class's score; it derives from what ships, so all sessions share it."""
+    key = _maximisation_key(model.card, target, preset)
+    settings = maximisation_preset(preset)
+    return shared_store().get(key, lambda: activation_maximization(model, target, settings, progress))
+
+
+def has_maximisation(card: Card, target: int, preset: str) -> bool:
+    """True if :func:`maximisation` would answer at once."""
+    return _maximisation_key(card, target, preset) in shared_store()
+
+
+def _maximisation_key(card: Card, target: int, preset: str) -> tuple[Hashable, ...]:
+    return ("maximisation", card.weights["sha256"], target, preset)
 
 
 def image_facts(
@@ -391,7 +440,7 @@ def image_facts(
     """What is measured of a frame and its map, with the prepared image (S, S) uint8 and the map (S, S) themselves."""
     image = prepared(sha256, pixels, model.card)
     values = explanation(model, sha256, image, method, target).values
-    key = ("facts", _explanation_key(model.card, sha256, method, target, None))
+    key = ("facts", _explanation_key(model.card, sha256, method, target, None, DEFAULT_SEGMENTATION))
     return result_store().get(key, lambda: measure(clean(pixels, model.settings), image, values)), image, values
 
 

@@ -80,6 +80,23 @@ def one_image_figure(
     return figure
 
 
+def score_figure(scores: np.ndarray, label: str, *, height: int = 320) -> go.Figure:
+    """A class's logit (T,) at every step of activation maximization."""
+    figure = go.Figure(
+        go.Scatter(
+            x=np.arange(len(scores)),
+            y=scores,
+            mode="lines",
+            line={"color": BLUE},
+            hovertemplate="step %{x}: %{y:.2f}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=height, margin={**MARGIN, "t": 24}, xaxis={"title": "step"}, yaxis={"title": f"score of {label} (logit)"}
+    )
+    return figure
+
+
 def scoreboard_figure(scores: pd.DataFrame, titles: Mapping[str, str]) -> go.Figure:
     """Faithful, stable, sharp, fast: a panel each, a row a method, a dot with its interval; better is to the right.
 

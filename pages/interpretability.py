@@ -1,10 +1,13 @@
 """Where did the network look? Methods side by side, for any class; two classes, models or images beside each other."""
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
 from core import cache
 from core.explain import METHODS, get_method
+from core.explain.superpixels import SuperpixelMethod
 from core.preprocessing import PreprocessingSettings
 from core.zoo import Card, Classifier
 from pages.components.detector_gallery import show_gallery
@@ -12,8 +15,9 @@ from pages.components.distortion import pick_distortion
 from pages.components.header import note_on_classes, pick_image_and_model
 from pages.components.image_picker import Picked, pick_other_image
 from pages.components.link import linked, linked_choice, some_of
-from pages.components.map_gallery import View, pick_style, show_maps
+from pages.components.map_gallery import View, pick_style, pick_superpixels, show_maps
 from pages.components.map_truth import show_truth
+from pages.components.maximisation import show_maximisation
 from pages.components.model_picker import CLASSIFICATION, DETECTION, model_when_ready, pick_other_model
 from pages.components.pictures import picture, to_display
 from pages.components.state import BESIDE, DISTORTED, TARGET
@@ -42,7 +46,8 @@ def view_of(model: Classifier, picked: Picked, label: str, title: str) -> View:
     """An undistorted image explained for a class; for the predicted one where the model knows no such class."""
     prepared = cache.prepared(picked.frame.sha256, picked.frame.pixels, model.card)
     named = label if label in model.classes else cache.prediction(model, picked.frame.sha256, prepared).labels[0]
-    return View(f"{title}: {named}", model, picked.frame.sha256, prepared, model.classes.index(named))
+    target = model.classes.index(named)
+    return View(f"{title}: {named}", model, picked.frame.sha256, prepared, target, segmentation=segmentation)
 
 
 def second_view(beside: str, view: View, probabilities: np.ndarray, asked: str) -> View | None:
@@ -51,7 +56,7 @@ def second_view(beside: str, view: View, probabilities: np.ndarray, asked: str) 
         others = [index for index in np.argsort(-probabilities) if index != view.target]
         label = view.model.classes[others[0]]
         title = f"{label} ({100 * probabilities[others[0]]:.1f} %)"
-        return View(title, view.model, view.sha256, view.prepared, int(others[0]), view.distortion)
+        return replace(view, title=title, target=int(others[0]))
     if beside == MODEL:
         other = pick_other_model(view.model.card, (*CLASSIFICATION, DETECTION))
         model = model_when_ready(other) if other else None
@@ -87,6 +92,10 @@ if picked:
     for obstacle in filter(None, obstacles.values()):
         st.caption(f":material/info: {obstacle}")
     style = pick_style()
+    segmentation = cache.DEFAULT_SEGMENTATION
+    if any(isinstance(get_method(name), SuperpixelMethod) for name in chosen):
+        segmentation, look = pick_superpixels()
+        style = replace(style, superpixels=look)
     distortion, prepared = distort(picked, card)
     model = model_when_ready(card)
     if not model:
@@ -104,7 +113,9 @@ if picked:
         )
         class_title = f"{label} ({100 * probabilities[target]:.1f} %)"
         view_titles = {NOTHING: "", MODEL: f"{card.title}: {label}", IMAGE: f"{picked.title}: {label}"}
-        view = View(view_titles.get(beside, class_title), model, picked.frame.sha256, prepared, target, distortion)
+        view = View(
+            view_titles.get(beside, class_title), model, picked.frame.sha256, prepared, target, distortion, segmentation
+        )
         other = second_view(beside, view, probabilities, target_name)
         show_maps([view, other] if other else [view], [name for name in ordered if name in chosen], style)
         show_truth(view, [name for name in ordered if name in chosen])
@@ -112,5 +123,6 @@ if picked:
             for name in ordered:
                 method = get_method(name)
                 st.markdown(f"**{method.title}**: {method.explanation} {method.trust} *{method.paper}*")
+        show_maximisation(model, target)
         if card.task == DETECTION:
             show_gallery(model, ordered, style.colour_map, style.opacity)

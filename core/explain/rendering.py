@@ -17,6 +17,8 @@ COLOUR_MAPS = {
 DIVERGING_ENDS = ((33, 102, 172), (247, 247, 247), (178, 24, 43))
 """Blue, white, red (ColorBrewer RdBu): against, neutral, for. Safe for all kinds of colour vision."""
 ROBUST_PERCENTILE = 99.5
+YELLOW = (255, 255, 0)
+YELLOW_SHARE = 0.4
 
 
 def normalise(
@@ -112,6 +114,17 @@ def strongest(values: np.ndarray, share: float, *, symmetric: bool = False) -> n
         raise ParameterError("The share of strongest pixels must lie above 0 and be at most 1.")
     strength = np.abs(values) if symmetric else values
     return strength >= np.quantile(strength, 1 - share, method="higher")
+
+
+def highlighted(image: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """A picture (H, W) or (H, W, 3) uint8 with ``chosen`` pixels, (h, w) bool, in half transparent yellow: RGB.
+
+    Yellow marks LIME's superpixels in the thesis (000 §3.4.5).
+    """
+    colours = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image
+    mask = cv2.resize(chosen.astype(np.uint8), colours.shape[1::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+    mixed = cv2.addWeighted(colours, 1 - YELLOW_SHARE, np.full_like(colours, YELLOW), YELLOW_SHARE, 0)
+    return np.where(mask[..., None], mixed, colours)
 
 
 def beside(image: np.ndarray, values: np.ndarray, **options: object) -> np.ndarray:

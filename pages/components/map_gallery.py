@@ -11,25 +11,33 @@ import streamlit as st
 
 from core import cache
 from core.explain import Method, get_method
-from core.explain.rendering import COLOUR_MAPS, overlay
+from core.explain.base import Progress, no_progress
+from core.explain.rendering import COLOUR_MAPS, highlighted, overlay
+from core.explain.superpixels import SEGMENTATIONS
 from core.images import encode_png
 from core.zoo import Classifier
 from pages.components.jobs import progress_bar
-from pages.components.link import linked, number_in, one_of
+from pages.components.link import linked, linked_choice, number_in, one_of
 from pages.components.pictures import picture, to_display
-from pages.components.state import COLOUR_MAP, OPACITY, TOP_SHARE
+from pages.components.state import COLOUR_MAP, OPACITY, SEGMENTATION, SUPERPIXELS, TOP_SHARE
 
 COLUMNS = 3
 ASKED = "asked"
+SUPERPIXEL_LOOKS = {"weights": "weights", "borders": "weights and borders", "thesis": "the five highest in yellow"}
 
 
 @dataclass(frozen=True)
 class Style:
-    """How maps are drawn: opacity in [0, 1], colour map of those without a sign, share of the pixels drawn over."""
+    """How maps are drawn.
+
+    Opacity in [0, 1], colour map of those without a sign, share of the pixels drawn over; of superpixels, one of
+    :data:`SUPERPIXEL_LOOKS`.
+    """
 
     opacity: float
     colour_map: str
     top: float
+    superpixels: str = "weights"
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class View:
     prepared: np.ndarray
     target: int
     distortion: cache.Distortion | None = None
+    segmentation: str = cache.DEFAULT_SEGMENTATION
 
     @property
     def label(self) -> str:
@@ -96,6 +105,23 @@ def pick_style() -> Style:
     )
 
 
+def pick_superpixels() -> tuple[str, str]:
+    """Widgets of methods that hide superpixels: how the image is cut, and how they are drawn."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        titles = {name: one.title for name, one in SEGMENTATIONS.items()}
+        segmentation = linked(
+            st.selectbox,
+            "Superpixels of LIME and Kernel SHAP",
+            list(titles),
+            key=SEGMENTATION,
+            default=cache.DEFAULT_SEGMENTATION,
+            parse=one_of(list(titles)),
+            format_func=titles.get,
+        )
+        look = linked_choice("Drawn as", SUPERPIXEL_LOOKS, key=SUPERPIXELS, default="weights")
+    return segmentation if segmentation in titles else cache.DEFAULT_SEGMENTATION, look
+
+
 def show_maps(views: Sequence[View], methods: Sequence[str], style: Style) -> None:
     """The inputs and, method by method, the maps of every view; two views stand side by side."""
     grid = st.grid(COLUMNS if len(views) == 1 else len(views), min_column_width=260, border=True)
@@ -122,16 +148,10 @@ def _show_map(view: View, method: Method, style: Style) -> None:
     explained = _map_of(view, method)
     if explained is None:
         return
-    drawn = overlay(
-        to_display(view.prepared),
-        explained.values,
-        opacity=style.opacity,
-        colour_map=style.colour_map,
-        symmetric=method.signed,
-        top=style.top,
-    )
+    drawn = _drawn(view, method, explained, style)
     picture(drawn, alt=f"{method.title} for {view.label}")
-    st.caption(f"{method.explanation} {explained.seconds:.2f} s.")
+    fit = f" Local fit R² {explained.superpixels.fit_score:.2f}." if explained.superpixels else ""
+    st.caption(f"{method.explanation}{fit} {explained.seconds:.2f} s.")
     raw = io.BytesIO()
     np.save(raw, explained.values)
     with st.container(horizontal=True):
@@ -145,13 +165,31 @@ def _show_map(view: View, method: Method, style: Style) -> None:
             )
 
 
+def _drawn(view: View, method: Method, explained: cache.Explanation, style: Style) -> np.ndarray:
+    """The picture (H, W, 3) uint8 of a map over its image, in the style chosen."""
+    image, found = to_display(view.prepared), explained.superpixels
+    if found and style.superpixels == "thesis":
+        return highlighted(image, found.most_important() > 0)
+    drawn = overlay(
+        image,
+        explained.values,
+        opacity=style.opacity,
+        colour_map=style.colour_map,
+        symmetric=method.signed,
+        top=style.top,
+    )
+    return highlighted(drawn, found.borders) if found and style.superpixels == "borders" else drawn
+
+
 def map_if_ready(view: View, method: Method) -> cache.Explanation | None:
     """The map where it is there or takes no time; None where it has to be asked for."""
     if method.obstacle(view.model.card):
         return None
-    if method.costly and not cache.has_explanation(view.model.card, view.sha256, method, view.target, view.distortion):
+    if method.costly and not cache.has_explanation(
+        view.model.card, view.sha256, method, view.target, view.distortion, view.segmentation
+    ):
         return None
-    return cache.explanation(view.model, view.sha256, view.prepared, method, view.target, view.distortion)
+    return _computed(view, method)
 
 
 def _map_of(view: View, method: Method) -> cache.Explanation | None:
@@ -170,8 +208,13 @@ def _map_of(view: View, method: Method) -> cache.Explanation | None:
         )
         return None
     with progress_bar(f"{method.title} {view.title}".strip(), lambda: _cancel(method.name)) as show:
-        arguments = (view.model, view.sha256, view.prepared, method, view.target, view.distortion)
-        return cache.explanation(*arguments, progress=show)
+        return _computed(view, method, show)
+
+
+def _computed(view: View, method: Method, progress: Progress = no_progress) -> cache.Explanation:
+    return cache.explanation(
+        view.model, view.sha256, view.prepared, method, view.target, view.distortion, progress, view.segmentation
+    )
 
 
 def _ask_for(name: str) -> None:

@@ -77,7 +77,9 @@ def _scores(view: View, names: Sequence[str], scoring: Scoring) -> dict[str, Sco
     missing = [
         name
         for name in names
-        if not cache.has_map_scores(card, view.sha256, get_method(name), view.target, view.distortion, scoring)
+        if not cache.has_map_scores(
+            card, view.sha256, get_method(name), view.target, view.distortion, scoring, view.segmentation
+        )
     ]
     if missing and not st.session_state.get(ASKED):
         st.button("Hide and watch", key="show_truth", on_click=_ask, icon=":material/play_arrow:")
@@ -92,7 +94,14 @@ def _scores(view: View, names: Sequence[str], scoring: Scoring) -> dict[str, Sco
 
 def _score(view: View, name: str, scoring: Scoring) -> Scores:
     return cache.map_scores(
-        view.model, view.sha256, view.prepared, get_method(name), view.target, view.distortion, scoring
+        view.model,
+        view.sha256,
+        view.prepared,
+        get_method(name),
+        view.target,
+        view.distortion,
+        scoring,
+        view.segmentation,
     )
 
 

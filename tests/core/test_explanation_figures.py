@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from core.explain.faithfulness import GROUPS
-from core.explanation_figures import agreement_figure, hiding_figure, scoreboard_figure
+from core.explanation_figures import (
+    agreement_figure,
+    hiding_figure,
+    one_image_figure,
+    score_figure,
+    scoreboard_figure,
+)
 
 TITLES = {"cam": "CAM", "saliency": "Saliency"}
 SHARES = [0.0, 0.5, 1.0]
@@ -86,3 +92,16 @@ def test_an_agreement_matrix_prints_its_numbers_and_leaves_unknown_ones_empty():
     assert agreement_figure(matrix, TITLES, "Rank correlation").data[0].zmin == -0.5
     matrix.loc["cam", "saliency"] = np.nan
     assert agreement_figure(matrix, TITLES, "Rank correlation").data[0].text[0][1] == ""
+
+
+def test_one_image_has_a_line_a_method_and_no_count():
+    figure = one_image_figure(np.array(SHARES), {"CAM": np.array([0.9, 0.4, 0.1])}, "deletion")
+    (line,) = [trace for trace in figure.data if trace.name == "CAM"]
+    assert list(line.x) == SHARES
+    assert list(line.y) == [0.9, 0.4, 0.1]
+
+
+def test_scores_are_drawn_step_by_step():
+    (line,) = score_figure(np.array([1.0, 3.0, 4.0]), "BPD").data
+    assert list(line.x) == [0, 1, 2]
+    assert list(line.y) == [1, 3, 4]

@@ -105,3 +105,21 @@ def test_a_map_is_put_to_the_test_when_asked(open_page, loaded_model):
 def test_without_any_map_there_is_nothing_to_test(open_page, texts):
     app = open_page("interpretability", methods="occlusion")
     assert "No map is there yet" in texts(app)
+
+
+def test_superpixels_are_drawn_as_the_thesis_does(open_page, texts):
+    app = open_page("interpretability", methods="lime", superpixels="thesis", segmentation="felzenszwalb")
+    assert app.selectbox(key="segmentation").value == "felzenszwalb"
+    assert "Local fit" not in texts(app)
+    app.button(key=starting(app, "button", "compute_lime_")[0]).click().run()
+    assert not app.exception
+    assert "Local fit R²" in texts(app)
+    assert "segmentation" not in {box.key for box in open_page("interpretability", methods="cam").selectbox}
+
+
+def test_a_class_gets_its_picture_when_asked(open_page):
+    app = open_page("interpretability", methods="cam", target="NT", maximised="thesis_text")
+    app.button(key="show_maximisation").click().run()
+    assert not app.exception
+    assert "png_maximised" in keys(app, "download_button")
+    assert "What NT looks like to the network" in [heading.value for heading in app.header]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from core.errors import ParameterError
-from core.explain.rendering import COLOUR_MAPS, imgify, normalise, overlay, strongest
+from core.explain.rendering import COLOUR_MAPS, highlighted, imgify, normalise, overlay, strongest
 
 RAMP = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
 
@@ -94,3 +94,9 @@ def test_of_signed_maps_the_size_counts_and_the_rest_of_the_image_is_bare():
     assert drawn[1, 1, 0] > drawn[1, 1, 2]
     with pytest.raises(ParameterError, match="share"):
         strongest(values, 0)
+
+
+def test_highlighted_pixels_turn_yellow_and_no_others():
+    drawn = highlighted(np.full((4, 4), 100, np.uint8), np.eye(2, dtype=bool))
+    assert (drawn[:2, 2:] == 100).all()
+    assert (drawn[:2, :2] == [162, 162, 60]).all()
