@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
 
 SAMPLES = 24
-NOISE = 0.1
+NOISE = 0.05
+"""The paper takes 0.1 to 0.2. Networks trained on ultrasound read such noise as a sign of its own: of three phantoms
+that the default model names rightly, it names all rightly under 0.05, two under 0.1 and one under 0.15."""
 
 
 class SmoothGrad(Method):

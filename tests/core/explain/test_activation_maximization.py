@@ -36,6 +36,26 @@ def test_without_jitter_every_small_step_raises_the_score(classifier):
     assert (np.diff(activation_maximization(classifier, 1, settings).scores) > 0).all()
 
 
+def test_a_step_on_a_shifted_view_changes_what_the_network_saw_there(keras, classifier_of):
+    """A network that sees a spot alone: what lies under the spot after the shift must change, and nothing else."""
+    spot = np.zeros((24, 24, 3, 1), np.float32)
+    spot[4:8, 10:12] = 1
+    inputs = keras.Input((24, 24, 3))
+    value = keras.layers.Activation("linear", name="features")(inputs)
+    value = keras.layers.Flatten(name="pooled")(value)
+    model = keras.Model(inputs, keras.layers.Dense(1, name="logits")(value))
+    model.get_layer("logits").kernel.assign(spot.reshape(-1, 1))
+    settings = MaximisationSettings(steps=1, jitter=0.2, seed=5)
+    result = activation_maximization(classifier_of(model), 0, settings)
+
+    generator = np.random.default_rng(5)
+    start = generator.uniform(-0.125, 0.125, (24, 24))
+    shift = generator.integers(-5, 6, 2)
+    assert shift.all()
+    changed = np.abs(result.image - (start + 1) / 2) > 1e-4
+    assert np.array_equal(np.roll(changed, shift, (0, 1)), spot[..., 0, 0] == 1)
+
+
 @pytest.mark.parametrize("name", ["thesis_text", "thesis_annex"])
 def test_the_thesis_presets_are_its_steps_on_gray_images(classifier, gradient_of, name):
     """Its loop over one tape, in its own units of [-1, 1], the three channels moved by their mean."""
