@@ -115,11 +115,9 @@ def forward_passes(
 ) -> dict[int, Spent]:
     """What an image costs in each batch size: bare compiled passes of so many without softmax, the better of rounds."""
     network = model.network
-    tf = network._tf
     found = {}
     for batch in batches:
-        signature = [tf.TensorSpec((batch, network.size, network.size), tf.float32)]
-        forward = tf.function(network._forward, input_signature=signature, autograph=False).get_concrete_function()
+        forward = network._compiled("forward", batch)
         pixels = np.random.default_rng(0).random((batch, network.size, network.size), np.float32)
         forward(pixels)
         rounds = max(1, images // batch)
