@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -174,6 +173,7 @@ def _about(model: Classifier, table: Table, sample: Sample, settings: Faithfulne
     return {
         "model": model.card.name,
         "weights_sha256": model.card.weights["sha256"],
+        "images_sha256": _hash_of(sample),
         "simulated": table.simulated,
         "n": len(sample),
         "methods": list(settings.methods),
@@ -200,10 +200,15 @@ def _fingerprint(model: Classifier, sample: Sample, settings: FaithfulnessSettin
     return {
         "model": model.card.name,
         "weights": model.card.weights["sha256"],
-        "images": hashlib.sha256(sample.inputs.tobytes()).hexdigest(),
+        "images": _hash_of(sample),
         "costly_limit": settings.costly_limit,
         "scoring": asdict(settings.scoring),
     }
+
+
+def _hash_of(sample: Sample) -> str:
+    """Of all pixels that the network sees."""
+    return hashlib.sha256(sample.inputs.tobytes()).hexdigest()
 
 
 class _Work:
@@ -223,7 +228,7 @@ class _Work:
     def find(self, method: str) -> MethodResult | None:
         """A method's results, its maps left on disk; None where it is not done."""
         maps, scores = self.folder / f"{method}.npy", self.folder / f"{method}.npz"
-        if not scores.is_file():
+        if not scores.is_file() or (method not in BASELINES and not maps.is_file()):
             return None
         with np.load(scores) as file:
             arrays = {name: file[name] for name in file.files}
@@ -246,7 +251,7 @@ class _Work:
         arrays |= {f"curve/{name}": values for name, values in curves.items()}
         draft = self.folder / f".{method}.part.npz"
         np.savez(draft, positions=np.array(positions), **arrays)
-        shutil.move(draft, self.folder / f"{method}.npz")
+        draft.replace(self.folder / f"{method}.npz")
 
 
 class _Runner:
