@@ -75,19 +75,18 @@ note_on_classes(picked, card)
 if picked:
     obstacles = {name: get_method(name).obstacle(card) for name in METHODS}
     ordered = [name for name in sorted(METHODS, key=lambda name: METHODS[name].order) if obstacles[name] is None]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        titles = {PREDICTED: "predicted class"} | {name: name for name in card.classes}
-        target_name = linked_choice("Evidence for", titles, key=TARGET, default=PREDICTED)
-        chosen = linked(
-            st.pills,
-            "Methods",
-            ordered,
-            key=METHODS_KEY,
-            default=ordered[:FIRST_SHOWN],
-            parse=some_of(ordered),
-            format_func=lambda name: get_method(name).title,
-            selection_mode="multi",
-        )
+    titles = {PREDICTED: "predicted class"} | {name: name for name in card.classes}
+    target_name = linked_choice("Evidence for", titles, key=TARGET, default=PREDICTED)
+    chosen = linked(
+        st.pills,
+        "Methods",
+        ordered,
+        key=METHODS_KEY,
+        default=ordered[:FIRST_SHOWN],
+        parse=some_of(ordered),
+        format_func=lambda name: get_method(name).title,
+        selection_mode="multi",
+    )
     beside = linked_choice("Beside it", BESIDE_TITLES, key=BESIDE, default=NOTHING)
     for obstacle in filter(None, obstacles.values()):
         st.caption(f":material/info: {obstacle}")
