@@ -113,23 +113,23 @@ def measure(source: Cleaned, image: np.ndarray, values: np.ndarray) -> ImageFact
     )
 
 
-def describe(assessment: Assessment, cell: pd.DataFrame, facts: Sequence[ImageFacts], method: str) -> list[str]:
+def describe(assessment: Assessment, cell: tuple[str, str], facts: Sequence[ImageFacts], method: str) -> list[str]:
     """Sentences on one cell: of all its images from their rows, and of those measured from their facts.
 
     Parameters
     ----------
-    cell : pandas.DataFrame
-        Its rows, as :func:`cells_of` gives them; not empty.
+    cell : (true, predicted)
+        Two classes; the cell is not empty.
     facts : sequence of ImageFacts
         Of those of its images that are on show; may be empty.
     method : str
         Title of the method that made the maps.
     """
-    true, predicted = cell[["label", "predicted"]].iloc[0]
+    true, predicted = cell
     rows = assessment.labelled[assessment.labelled["label"] == true]
-    right = rows[rows["predicted"] == true]
+    right, wrong = (rows[rows["predicted"] == name] for name in (true, predicted))
     kind = "simulated" if assessment.simulated else "real"
-    said = f"{len(cell)} of {len(rows)} {kind} images of {true} are taken for {predicted}, with {_mean(cell)}"
+    said = f"{len(wrong)} of {len(rows)} {kind} images of {true} are taken for {predicted}, with {_mean(wrong)}"
     if len(right):
         said += f"; those called {true} have {_mean(right)}"
     sentences = [said + "."]

@@ -24,6 +24,8 @@ from pages.components.text import plain
 
 MOST_THUMBNAILS = 12
 """On the whole matrix: each needs its image simulated and explained the first time."""
+MOST_OF_A_CELL = 4
+ABREAST = 2
 DEFAULT_METHOD = "cam"
 NO_CELL = "none"
 ALL = "all"
@@ -106,7 +108,7 @@ def _show_matrix(
 ) -> dict[str, ImageFacts]:
     """One cell a pair of classes; in each off the diagonal its first images. Returns what was measured of these."""
     classes = model.classes
-    shown = max(1, MOST_THUMBNAILS // (len(classes) * (len(classes) - 1)))
+    shown = min(MOST_OF_A_CELL, max(1, MOST_THUMBNAILS // len(cells)))
     first = {cell: rows.head(shown).to_dict("records") for cell, rows in cells.items()}
     seen = {}
     with progress_bar("Explaining the images on show") as show:
@@ -128,19 +130,21 @@ def _show_matrix(
                 if rows is None:
                     st.caption("No image.")
                     continue
+                columns = st.columns(ABREAST, gap="xsmall", wrap=False)
                 for place, row in enumerate(first[true, predicted], start=1):
-                    _one, image, values = seen[row["image_id"]]
-                    drawn = overlay(image, values, symmetric=method.signed)
-                    picture(drawn, alt=f"{true} taken for {predicted}, {method.title}")
-                    st.caption(f"{100 * row['confidence']:.1f} %")
-                    st.button(
-                        "Enlarge",
-                        key=f"enlarge_{true}_{predicted}_{place}",
-                        icon=":material/zoom_in:",
-                        type="tertiary",
-                        on_click=_open,
-                        args=((true, predicted), place),
-                    )
+                    with columns[(place - 1) % ABREAST]:
+                        _fact, image, values = seen[row["image_id"]]
+                        drawn = overlay(image, values, symmetric=method.signed)
+                        picture(drawn, alt=f"{true} taken for {predicted}, {method.title}")
+                        st.button(
+                            f"{100 * row['confidence']:.0f} %",
+                            key=f"enlarge_{true}_{predicted}_{place}",
+                            icon=":material/zoom_in:",
+                            type="tertiary",
+                            help="Enlarge; the number is the probability of the wrong answer.",
+                            on_click=_open,
+                            args=((true, predicted), place),
+                        )
                 st.caption(f"{len(rows)} image{'s' if len(rows) > 1 else ''} in this cell.")
     return {image_id: facts for image_id, (facts, _image, _values) in seen.items()}
 
@@ -240,4 +244,4 @@ def _show_cell(
     st.caption(f"{plain(str(row['image']))}; {plain(str(row['patient']))}  \n{probabilities}")
     on_show = measured | {row["image_id"]: facts}
     of_cell = [on_show[image_id] for image_id in rows["image_id"] if image_id in on_show]
-    st.markdown(" ".join(describe(assessment, rows, of_cell, method.title)))
+    st.markdown(" ".join(describe(assessment, (row["label"], row["predicted"]), of_cell, method.title)))

@@ -148,6 +148,26 @@ def test_a_click_on_a_cell_shows_it_and_an_image_opens(page: Page, server: str):
     no_failure(page)
 
 
+def test_errors_are_enlarged_and_stepped_through_by_arrow_keys(page: Page, server: str):
+    open_page(page, f"{server}/confusion_matrix")
+    settle(page)
+    page.get_by_text("Show the images with their maps").click()
+    expect(page.get_by_text("One image large, two cells beside each other")).to_be_visible(timeout=LONG)
+    settle(page)
+    page.locator("[class*=st-key-enlarge_CRL_NT_2] button").click()
+    expect(page.get_by_text(re.compile(r"^2 of \d+$"))).to_be_visible(timeout=LONG)
+    settle(page)
+    page.locator("h1").click()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text(re.compile(r"^3 of \d+$"))).to_be_visible(timeout=LONG)
+    expect(page).to_have_url(re.compile("cell_place=3"))
+    expect(page.get_by_text(re.compile("Relevance for NT"))).to_be_visible()
+    settle(page)
+    page.reload()
+    expect(page.get_by_text(re.compile(r"^3 of \d+$"))).to_be_visible(timeout=LONG)
+    no_failure(page)
+
+
 def test_a_doctor_reads_blind_sees_the_prediction_and_finds_the_cause_again(page: Page, server: str):
     def sign(name: str) -> None:
         page.get_by_role("textbox", name="Your name").fill(name)

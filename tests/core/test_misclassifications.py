@@ -84,12 +84,11 @@ def test_facts_of_an_image_drawn_for_it():
 
 
 def test_the_text_of_a_cell_says_what_was_measured(assessment):
-    cell = cells_of(errors_of(assessment))["BPD", "CRL"]
     facts = [
         ImageFacts(0.5, 0.2, {"centre": 1.5, "border": 0.25, "bright": None}),
         ImageFacts(0.7, 0.1, {"centre": 2.5, "border": 0.75, "bright": None}),
     ]
-    text = " ".join(describe(assessment, cell, facts, "CAM"))
+    text = " ".join(describe(assessment, ("BPD", "CRL"), facts, "CAM"))
     assert "3 of 6 simulated images of BPD are taken for CRL, with a mean confidence of 80.0 % (n = 3" in text
     assert "those called BPD have a mean confidence of 80.0 % (n = 2" in text
     assert "Of the 2 images measured" in text
@@ -102,7 +101,7 @@ def test_the_text_of_a_cell_says_what_was_measured(assessment):
 
 
 def test_the_text_of_a_cell_without_maps_says_so(assessment):
-    cell = cells_of(errors_of(assessment))["CRL", "BPD"]
+    cell = ("CRL", "BPD")
     assert len(describe(assessment, cell, [], "CAM")) == 1
     nothing = ImageFacts(1.0, 0.0, dict.fromkeys(["centre", "border", "bright"]))
     assert describe(assessment, cell, [nothing], "CAM")[-1] == "No map of CAM says anything in favour of BPD."

@@ -6,7 +6,7 @@ import pytest
 
 from core.misclassifications import cells_of, errors_of
 from core.zoo.assessment import assessments_of, read_evaluation
-from pages.components.misclassified import MOST_THUMBNAILS
+from pages.components.misclassified import MOST_OF_A_CELL, MOST_THUMBNAILS
 
 PLANES = ["BPD", "CRL", "NT"]
 ON = {"images": "True"}
@@ -27,7 +27,7 @@ def pictures(app) -> int:
 
 
 def shown_thumbnails(cells) -> int:
-    each = MOST_THUMBNAILS // 6
+    each = min(MOST_OF_A_CELL, MOST_THUMBNAILS // len(cells))
     return sum(min(len(rows), each) for rows in cells.values())
 
 
@@ -78,6 +78,8 @@ def test_sorted_and_filtered(open_page, texts, cells, assessment):
     app.selectbox(key="error_patient").set_value(patient).run()
     assert not app.exception
     assert app.selectbox(key="cell").options == [f"{name[0]} taken for {name[1]} (1)"]
+    # The text stays true of the whole cell.
+    assert f"{len(rows)} of {(assessment.labelled['label'] == name[0]).sum()} simulated" in texts(app)
 
 
 def test_another_quick_method(open_page, texts):
