@@ -65,7 +65,7 @@ class MaximisationSettings:
 
 
 PRESETS = {
-    "readable": MaximisationSettings(steps=100, learning_rate=0.03, smoothing=1.0, jitter=0.05),
+    "readable": MaximisationSettings(steps=100, learning_rate=0.03, smoothing=1.5, jitter=0.05),
     "thesis_text": MaximisationSettings(),
     "thesis_annex": MaximisationSettings(learning_rate=0.005, unit_image=True),
 }
