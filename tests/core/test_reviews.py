@@ -61,7 +61,9 @@ def postgres_programs() -> Path:
         return found[-1]
     on_path = shutil.which("initdb")
     if on_path is None:
-        pytest.fail(INSTALL)
+        if os.environ.get("PLANELAB_REQUIRE_POSTGRESQL"):
+            pytest.fail(f"PLANELAB_REQUIRE_POSTGRESQL is set. {INSTALL}")
+        pytest.skip(f"not run: {INSTALL}")
     return Path(on_path).resolve().parent
 
 
