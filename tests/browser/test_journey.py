@@ -152,6 +152,7 @@ def test_errors_are_enlarged_and_stepped_through_by_arrow_keys(page: Page, serve
     open_page(page, f"{server}/confusion_matrix")
     settle(page)
     page.get_by_text("Show the images with their maps").click()
+    settle(page)
     expect(page.get_by_text("One image large, two cells beside each other")).to_be_visible(timeout=LONG)
     settle(page)
     page.locator("[class*=st-key-enlarge_CRL_NT_2] button").click()
