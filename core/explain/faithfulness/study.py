@@ -34,6 +34,8 @@ AGREEMENTS = {"rank_correlation": "Rank correlation", "top_overlap": "Overlap of
 PLACE_MEASURES = ("relevance", "area", "enrichment", "pointing", "chance")
 LITTLE_LEARNED = 0.5
 """A map whose rank correlation with a random network's lies above this shows more of the image than of learning."""
+FEW = 10
+"""On fewer images than this nothing is called settled, whatever the interval: a bootstrap of few is too narrow."""
 FOLDER = "faithfulness"
 """Where a model's folder keeps its studies, one folder each."""
 ABOUT_NAME = "faithfulness.json"
@@ -136,8 +138,10 @@ class FaithfulnessStudy:
         return matrix
 
     def verdict(self, method: str) -> str:
-        """Is an order by the map better than chance? ``better``, ``worse`` or ``unclear``, by the gap's interval."""
+        """Is an order by the map better than chance? ``better``, ``worse`` or ``unclear``, by the gain's interval."""
         gain = self.gain(method, GROUPS["faithful"])
+        if gain.n < FEW:
+            return "unclear"
         return "better" if gain.low > 0 else "worse" if gain.high < 0 else "unclear"
 
     def conclusions(self) -> list[str]:
@@ -192,8 +196,12 @@ class FaithfulnessStudy:
             }
             if not found:
                 continue
-            more = [f"{title_of(method)} {number(one)}" for method, one in found.items() if one.low > 1]
-            less = [f"{title_of(method)} {number(one)}" for method, one in found.items() if one.high < 1]
+            more = [
+                f"{title_of(method)} {number(one)}" for method, one in found.items() if one.low > 1 and one.n >= FEW
+            ]
+            less = [
+                f"{title_of(method)} {number(one)}" for method, one in found.items() if one.high < 1 and one.n >= FEW
+            ]
             said = [
                 f"{words} with {listed(cases)}"
                 for words, cases in (("more than its area's share lies there", more), ("less", less))
@@ -206,13 +214,15 @@ class FaithfulnessStudy:
 
     def _alike(self) -> Iterable[str]:
         rows = self.agreement[(self.agreement["measure"] == "rank_correlation") & (self.agreement["n"] > 0)]
-        for words, ordered in (("Most alike", rows.nlargest(1, "value")), ("Least alike", rows.nsmallest(1, "value"))):
-            for row in ordered.to_dict("records"):
-                share = Share(*(row[name] for name in NUMBERS))
-                yield (
-                    f"{words} of all pairs: {title_of(row['first'])} and {title_of(row['second'])} "
-                    f"(rank correlation {number(share)})."
-                )
+        ordered = rows.sort_values("value", ascending=False).to_dict("records")
+        if len(ordered) < 2:
+            return
+        for words, row in (("Most alike", ordered[0]), ("Least alike", ordered[-1])):
+            share = Share(*(row[name] for name in NUMBERS))
+            yield (
+                f"{words} of all pairs: {title_of(row['first'])} and {title_of(row['second'])} "
+                f"(rank correlation {number(share)})."
+            )
 
 
 def summarise(

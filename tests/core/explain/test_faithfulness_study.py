@@ -244,37 +244,37 @@ def test_methods_that_do_not_fit_the_model_are_refused(classifier):
 N = 12
 
 
-def by_hand():
-    """A study of 12 heads by hand: *bright* beats chance by 0.3 and looks at the skull, *costly* does neither."""
+def by_hand(n=N):
+    """A study of heads by hand: *bright* beats chance by 0.3 and looks at the skull, *costly* does neither."""
     labels = np.full((20, 20), HEAD_LABELS["outside the head"], np.uint8)
     labels[:, :10], labels[:, :2] = HEAD_LABELS["inside the head"], HEAD_LABELS["skull"]
-    rows = pd.DataFrame({"path": [f"{n}.png" for n in range(N)], "patient": [str(n // 2) for n in range(N)]})
-    sample = Sample(rows, ["BPD"] * (N - 1) + ["NT"], [None] * N, np.zeros((N, 20, 20), np.uint8), np.zeros(N, int))
+    rows = pd.DataFrame({"path": [f"{one}.png" for one in range(n)], "patient": [str(one // 2) for one in range(n)]})
+    sample = Sample(rows, ["BPD"] * (n - 1) + ["NT"], [None] * n, np.zeros((n, 20, 20), np.uint8), np.zeros(n, int))
     generator = np.random.default_rng(0)
-    chance = generator.normal(0, 0.05, N)
+    chance = generator.normal(0, 0.05, n)
 
     def result(gap, drop, maps=None):
-        measures = {"aopc_gap": gap, "deletion": 0.5 - gap, "average_increase": np.ones(N), "average_drop": drop}
+        measures = {"aopc_gap": gap, "deletion": 0.5 - gap, "average_increase": np.ones(n), "average_drop": drop}
         if maps is not None:
             measures |= {"stability": gap, "sparseness": gap, "seconds": 1 - gap, "randomisation": 1 - gap}
-        curves = {curve: np.tile(np.linspace(1, 0, len(QUICK.shares(curve))), (N, 1)) for curve in CURVES}
-        return MethodResult(np.arange(N), measures, curves, maps)
+        curves = {curve: np.tile(np.linspace(1, 0, len(QUICK.shares(curve))), (n, 1)) for curve in CURVES}
+        return MethodResult(np.arange(n), measures, curves, maps)
 
-    on_skull, elsewhere = generator.random((2, N, 20, 20)).astype(np.float32)
+    on_skull, elsewhere = generator.random((2, n, 20, 20)).astype(np.float32)
     on_skull[:, :, :2] += 2
     elsewhere[:, :, 12:] += 2
     results = {
-        "random_regions": result(chance, np.full(N, 0.6)),
-        "random_pixels": result(chance[::-1], np.full(N, 0.6)),
-        "bright": result(chance + 0.3 + generator.normal(0, 0.01, N), np.full(N, 0.2), on_skull),
-        "costly": result(chance[::-1] - 0.0, np.full(N, 0.9), elsewhere),
+        "random_regions": result(chance, np.full(n, 0.6)),
+        "random_pixels": result(chance[::-1], np.full(n, 0.6)),
+        "bright": result(chance + 0.3 + generator.normal(0, 0.01, n), np.full(n, 0.2), on_skull),
+        "costly": result(chance[::-1] - 0.0, np.full(n, 0.9), elsewhere),
     }
     about = {
-        "model": "tiny", "data": "heads", "simulated": False, "n": N, "n_of_method": dict.fromkeys(results, N),
-        "n_with_structures": N, "methods": ["bright", "costly"], "signed": ["costly"], "command": "python -m core",
+        "model": "tiny", "data": "heads", "simulated": False, "n": n, "n_of_method": dict.fromkeys(results, n),
+        "n_with_structures": n, "methods": ["bright", "costly"], "signed": ["costly"], "command": "python -m core",
         "scoring": QUICK.__dict__, "problems": [],
     }  # fmt: skip
-    return summarise(["BPD", "NT"], sample, [Structures(labels, HEAD_LABELS)] * N, results, about), results
+    return summarise(["BPD", "NT"], sample, [Structures(labels, HEAD_LABELS)] * n, results, about), results
 
 
 def test_gains_are_paired_and_positive_where_better():
@@ -326,6 +326,15 @@ def test_sentences_say_what_the_figures_say():
     assert "BPD and the skull contour (000, lines 3586 to 3594), enrichment: more than its area's share" in text
     assert "Bright 10 (10 to 10), n = 11; less with Costly 0 (0 to 0), n = 11" in text
     assert "NT and" not in text
+
+
+def test_few_images_settle_nothing():
+    few, _ = by_hand(8)
+    assert few.gain("bright", "aopc_gap").low > 0
+    assert few.verdict("bright") == "unclear"
+    text = " ".join(few.conclusions())
+    assert "Better than" not in text
+    assert "2 of 2 methods give no clear answer" in text
 
 
 def test_tables_hold_the_figures():
