@@ -69,7 +69,8 @@ class Occlusion(Method):
         refine : float, optional
             None hides every patch. From 0 to 1, blocks of 3 x 3 patches are hidden first, and only this share of them,
             those of the largest effect, patch by patch; the patches of the others share their block's effect by area.
-            ``python -m benchmarks.perturbation`` prints how far that lies from the whole map and what it saves.
+            It misses patches that matter in a block that does not, which some networks have more of than others:
+            ``python -m benchmarks.perturbation`` prints how far it lies from the whole map and what it saves.
 
         Raises
         ------
