@@ -155,7 +155,7 @@ def test_errors_are_enlarged_and_stepped_through_by_arrow_keys(page: Page, serve
     settle(page)
     expect(page.get_by_text("One image large, two cells beside each other")).to_be_visible(timeout=LONG)
     settle(page)
-    page.locator("[class*=st-key-enlarge_CRL_NT_2] button").click()
+    page.locator(".st-key-enlarge_CRL_NT_2").get_by_role("button").click()
     expect(page.get_by_text(re.compile(r"^2 of \d+$"))).to_be_visible(timeout=LONG)
     settle(page)
     page.locator("h1").click()
