@@ -51,7 +51,8 @@ class IntegratedGradients(Method):
 
     Summed over the image that is the difference of the two scores (completeness). The average is the trapezoid rule
     over equal steps, whose number doubles, each time adding only the points in between, until the map's sum is within
-    1 % of that difference. Networks of rectifiers bend so often along the path that 512 steps may not get there:
+    1 % of that difference. Networks of rectifiers bend so often along the path that 512 steps may not get there (on one
+    phantom of the default model the residual is 55 % after 32 steps, 18 % after 128 and 9 % after 512):
     :meth:`integrate` tells what is left.
     """
 
