@@ -253,8 +253,9 @@ def summarise(
 
 def _table(name: str, rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(list(rows), columns=TABLES[name][1])
-    numeric = [column for column in (*NUMBERS, *GAINS) if column in table]
-    return table.astype(dict.fromkeys(numeric, float))  # of no rows at all, columns would hold objects
+    # Of no rows at all, columns would hold objects.
+    kinds = dict.fromkeys((*NUMBERS, *GAINS), float) | {"n": int}
+    return table.astype({column: kind for column, kind in kinds.items() if column in table})
 
 
 def _scores(results: Mapping[str, MethodResult], patients: np.ndarray) -> Iterable[dict[str, Any]]:

@@ -326,6 +326,8 @@ def test_sentences_say_what_the_figures_say():
     assert "BPD and the skull contour (000, lines 3586 to 3594), enrichment: more than its area's share" in text
     assert "Bright 10 (10 to 10), n = 11; less with Costly 0 (0 to 0), n = 11" in text
     assert "NT and" not in text
+    assert ".0)" not in text
+    assert "n = 12.0" not in text
 
 
 def test_few_images_settle_nothing():
