@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from core.explain.faithfulness import BASELINES, GROUPS, MEASURES
 from core.figures import BLUE, CLASS_COLOURS, MARGIN, NEUTRAL, add_band
@@ -97,8 +96,8 @@ def score_figure(scores: np.ndarray, label: str, *, height: int = 320) -> go.Fig
     return figure
 
 
-def scoreboard_figure(scores: pd.DataFrame, titles: Mapping[str, str]) -> go.Figure:
-    """Faithful, stable, sharp, fast: a panel each, a row a method, a dot with its interval; better is to the right.
+def scoreboard_figure(scores: pd.DataFrame, titles: Mapping[str, str], group: str) -> go.Figure:
+    """One question of the scoreboard: a row a method, a dot with its interval; better is to the right.
 
     Parameters
     ----------
@@ -106,18 +105,14 @@ def scoreboard_figure(scores: pd.DataFrame, titles: Mapping[str, str]) -> go.Fig
         Of :class:`core.explain.faithfulness.FaithfulnessStudy`; seconds are drawn on a logarithmic axis.
     titles : mapping
         Method -> what people call it, top first.
+    group : str
+        One of :data:`core.explain.faithfulness.GROUPS`.
     """
-    measures = [MEASURES[name] for name in GROUPS.values()]
-    figure = make_subplots(
-        rows=1,
-        cols=len(GROUPS),
-        shared_yaxes=True,
-        horizontal_spacing=0.03,
-        subplot_titles=[f"{group}: {measure.title}" for group, measure in zip(GROUPS, measures, strict=True)],
-    )
-    for column, (name, measure) in enumerate(zip(GROUPS.values(), measures, strict=True), start=1):
-        rows = scores[scores["measure"] == name].set_index("method").reindex(list(titles))
-        figure.add_scatter(
+    name = GROUPS[group]
+    measure = MEASURES[name]
+    rows = scores[scores["measure"] == name].set_index("method").reindex(list(titles))
+    figure = go.Figure(
+        go.Scatter(
             x=rows["value"],
             y=list(titles.values()),
             mode="markers",
@@ -131,20 +126,20 @@ def scoreboard_figure(scores: pd.DataFrame, titles: Mapping[str, str]) -> go.Fig
             customdata=rows[["low", "high", "n"]],
             hovertemplate=f"%{{y}}, {measure.title}: %{{x:.3g}} (%{{customdata[0]:.3g}} to %{{customdata[1]:.3g}}), "
             "n = %{customdata[2]}<extra></extra>",
-            showlegend=False,
-            row=1,
-            col=column,
         )
-        figure.update_xaxes(
-            autorange=None if measure.higher else "reversed",
-            type="log" if name == "seconds" else "linear",
-            row=1,
-            col=column,
-        )
-    # Left of the line an order by chance names what the network needs better.
-    figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"}, row=1, col=1 + list(GROUPS).index("faithful"))
-    figure.update_layout(height=120 + ROW_HEIGHT * len(titles), margin={**MARGIN, "t": 48})
-    figure.update_yaxes(autorange="reversed")
+    )
+    figure.update_layout(
+        height=100 + ROW_HEIGHT * len(titles),
+        margin=MARGIN,
+        xaxis={
+            "title": f"{group}: {measure.title}",
+            "autorange": None if measure.higher else "reversed",
+            "type": "log" if name == "seconds" else "linear",
+        },
+        yaxis={"autorange": "reversed"},
+    )
+    if group == "faithful":  # left of the line an order by chance names what the network needs better
+        figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
     return figure
 
 

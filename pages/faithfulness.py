@@ -46,12 +46,15 @@ def show_scoreboard(study: FaithfulnessStudy, name: str) -> None:
     board = scoreboard_table(study)
     by_title = {title_of(method): method for method in study.methods}
     ordered = [title for title in board["method"] if title in by_title]
-    st.plotly_chart(
-        scoreboard_figure(study.scores, {by_title[title]: title for title in ordered}),
-        key="scoreboard",
-        config=STATIC,
-        alt="Faithfulness, stability, sharpness and speed of every method; the table below holds the same figures",
-    )
+    grid = st.grid(2, min_column_width=300)
+    for group in GROUPS:
+        with grid.cell():
+            st.plotly_chart(
+                scoreboard_figure(study.scores, {by_title[title]: title for title in ordered}, group),
+                key=f"scoreboard_{group}",
+                config=STATIC,
+                alt=f"How {group} every method is; the table below holds the same figures",
+            )
     table(board, "Scoreboard of the methods", f"{name}_scoreboard")
     st.caption(
         f"{study.origin.capitalize()} images. Means with 95 % intervals that respect patients. Signed maps are ordered "

@@ -56,30 +56,29 @@ def test_fourteen_methods_can_be_told_apart():
     assert len({(trace.line.color, trace.line.dash) for trace in lines}) == len(lines) == 14
 
 
-def test_a_scoreboard_has_a_panel_a_question_and_a_dot_a_method():
+def test_each_question_of_a_scoreboard_has_a_dot_a_method():
     rows = [
         {"method": method, "measure": measure, "value": value, "low": value / 2, "high": value * 2, "n": 5}
         for method, value in (("saliency", 0.2), ("cam", 0.4), ("random_regions", 0.1))
         for measure in GROUPS.values()
         if (method, measure) != ("cam", "stability")
     ]
-    figure = scoreboard_figure(pd.DataFrame(rows), TITLES)
-    assert len(figure.data) == len(GROUPS)
-    for trace in figure.data:
+    figures = {group: scoreboard_figure(pd.DataFrame(rows), TITLES, group) for group in GROUPS}
+    for group, figure in figures.items():
+        (trace,) = figure.data
         assert list(trace.y) == ["CAM", "Saliency"]
         assert trace.x[1] == 0.2
         assert trace.error_x.array[1] == pytest.approx(0.2)
         assert trace.error_x.arrayminus[1] == pytest.approx(0.1)
-    faithful, stable, _, fast = figure.data
-    assert faithful.x[0] == 0.4
-    assert np.isnan(stable.x[0])
-    assert figure.layout[fast.xaxis.replace("x", "xaxis")].type == "log"
-    assert figure.layout[fast.xaxis.replace("x", "xaxis")].autorange == "reversed"
-    assert figure.layout.xaxis.autorange is None
-    (line,) = figure.layout.shapes
-    assert (line.x0, line.xref) == (0, faithful.xaxis)
-    for group, note in zip(GROUPS, figure.layout.annotations, strict=True):
-        assert note.text.startswith(group)
+        assert figure.layout.xaxis.title.text.startswith(group)
+    assert figures["faithful"].data[0].x[0] == 0.4
+    assert np.isnan(figures["stable"].data[0].x[0])
+    assert figures["fast"].layout.xaxis.type == "log"
+    assert figures["fast"].layout.xaxis.autorange == "reversed"
+    assert figures["faithful"].layout.xaxis.autorange is None
+    (line,) = figures["faithful"].layout.shapes
+    assert line.x0 == 0
+    assert not figures["sharp"].layout.shapes
 
 
 def test_an_agreement_matrix_prints_its_numbers_and_leaves_unknown_ones_empty():

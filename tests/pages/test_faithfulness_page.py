@@ -46,7 +46,7 @@ def test_a_study_shows_its_scoreboard_curves_anatomy_and_agreement(open_page, te
         assert sentence in texts(app)
     board = next(frame.value for frame in app.dataframe if "order" in frame.value)
     assert list(board["method"]) == list(scoreboard_table(study)["method"])
-    assert len(app.get("plotly_chart")) == 3
+    assert len(app.get("plotly_chart")) == 4 + 2
 
 
 def test_choices_are_in_the_link(open_page, studies):
