@@ -208,6 +208,7 @@ def _faithfulness(options: argparse.Namespace) -> int:
     from core.explain.drift import methods_for
     from core.explain.faithfulness import FaithfulnessSettings, Scoring, check_methods, run_study, untrained
     from core.explain.faithfulness.study import FOLDER
+    from core.sweep.study import slug
 
     card = card_of(options.model)
     given = {name: getattr(options, name) for name in ("limit", "costly_limit")}
@@ -237,7 +238,7 @@ def _faithfulness(options: argparse.Namespace) -> int:
         complain(problem)
     study.write(options.out)
     if options.record:
-        study.write(model_folder(options.model) / model_name(options.model) / FOLDER / options.record.replace(" ", "_"))
+        study.write(model_folder(options.model) / model_name(options.model) / FOLDER / slug(options.record))
     if options.json:
         for row in json.loads(study.scores.to_json(orient="records")):
             print_json({"simulated": study.about["simulated"]} | row)
