@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from core.zoo import list_cards, load_model
-from core.zoo.runtime import BATCH_SIZES
+from core.zoo.forward import BATCH_SIZES
 
 
 def milliseconds_an_image(networks: dict, batch: int, repeats: int) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.zoo.runtime import BATCH_SIZES, _batch_plan
+from core.zoo.forward import BATCH_SIZES, _batch_plan
 
 
 @pytest.fixture(scope="module")
