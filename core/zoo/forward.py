@@ -31,6 +31,8 @@ class ForwardPass:
     ----------
     graph : concrete function of TensorFlow
         Of one input whose first dimension is free, with any number of outputs (N, ...).
+    sizes : sequence of int
+        The batch shapes to prepare, from the smallest, which is 1.
 
     Raises
     ------
@@ -38,15 +40,15 @@ class ForwardPass:
         LiteRT's own, if it has no kernel for an operation of the graph.
     """
 
-    def __init__(self, graph: Any) -> None:
+    def __init__(self, graph: Any, sizes: Sequence[int] = BATCH_SIZES) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         content = _converted(graph)
-        self._batches = {size: _Batch(Interpreter, content, size) for size in BATCH_SIZES}
+        self._batches = {size: _Batch(Interpreter, content, size) for size in sizes}
 
     def __call__(self, values: np.ndarray, outputs: Sequence[int]) -> tuple[np.ndarray, ...]:
         """Of what the graph returns the outputs at these places, for values (N, ...) float32."""
-        starts = accumulate(sizes := batches(len(values)), initial=0)
+        starts = accumulate(sizes := batches(len(values), max(self._batches)), initial=0)
         parts = [
             self._batches[size](values[start : start + size], outputs)
             for start, size in zip(starts, sizes, strict=False)
@@ -75,10 +77,9 @@ class _Batch:
             return [self._interpreter.get_tensor(self._outputs[place]) for place in outputs]
 
 
-def batches(n: int) -> list[int]:
-    """Batch shapes for ``n`` values: full ones, then the smallest shape for each value of the rest."""
-    largest, smallest = BATCH_SIZES[-1], BATCH_SIZES[0]
-    return [largest] * (n // largest) + [smallest] * (n % largest)
+def batches(n: int, largest: int) -> list[int]:
+    """Batch shapes for ``n`` values: full ones, then each value of the rest by itself, as padding would cost more."""
+    return [largest] * (n // largest) + [1] * (n % largest)
 
 
 def _place(name: str) -> int:

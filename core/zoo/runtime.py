@@ -107,6 +107,11 @@ class CompiledNetwork:
         """Logits (N, K), feature maps (N, h, w, F) and the gradient of the target logit by them."""
         return self._in_batches("feature_gradient", images, targets)
 
+    def graph(self) -> Any:
+        """TensorFlow's concrete function from images (N, S, S) to logits, pooled features and feature maps."""
+        free = self._tf.TensorSpec((None, self.size, self.size), self._tf.float32)
+        return self._tf.function(self._forward, input_signature=[free], autograph=False).get_concrete_function()
+
     def to_input(self, images: Any) -> Any:
         """(N, S, S) in [0, 1] -> the network's (N, S, S, 3) in its own range; a TensorFlow operation."""
         scaled = images * (self._high - self._low) + self._low
@@ -116,9 +121,7 @@ class CompiledNetwork:
         images = _checked(images)
         with self._lock:
             if self._forward_pass is None:
-                free = self._tf.TensorSpec((None, self.size, self.size), self._tf.float32)
-                traced = self._tf.function(self._forward, input_signature=[free], autograph=False)
-                self._forward_pass = ForwardPass(traced.get_concrete_function())
+                self._forward_pass = ForwardPass(self.graph())
         return self._forward_pass(images, outputs)
 
     def _in_batches(self, name: str, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, ...]:
