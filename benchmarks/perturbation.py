@@ -3,7 +3,7 @@
 In one run, for each model, on a simulated frame of ``sample_images``:
 
 a  the thesis's occlusion (225 black patches) against as many bare forward passes in batches of 8, timed before and
-   after;
+   after; patches that lie in what is black already are not asked about, which is how it can be quicker than those;
 b  the annex's loop, one ``model.predict`` a patch, against ours; a few of its calls are timed and multiplied;
 c  LIME with 500 samples, segmentation included, against ``lime`` as it comes (quickshift, batches of 10) around
    ``model.predict``; with fewer ``--samples`` both sides are multiplied, their segmentation is not;
