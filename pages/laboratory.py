@@ -1,7 +1,5 @@
 """The first screen: one image that already tells the story, and doors to the rest."""
 
-import time
-
 import streamlit as st
 
 from core import cache
@@ -33,13 +31,14 @@ def stop_demo() -> None:
 
 
 def advance_demo(kind: str) -> None:
-    """One step more, by a full rerun so that picture, prediction and map follow; the first call only sets the clock."""
-    if time.monotonic() - st.session_state["demo_drawn"] >= DEMO_SECONDS / 2:
-        st.session_state["demo_step"] += 1
-        st.session_state["demo_next"] = round(
-            get_corruption(kind).slider_maximum * st.session_state["demo_step"] / DEMO_STEPS, 3
-        )
-        st.rerun()
+    """One step more, by a full rerun so that picture, prediction and map follow; the call of that run itself waits."""
+    if st.session_state.pop("demo_drawn", False):
+        return
+    st.session_state["demo_step"] += 1
+    st.session_state["demo_next"] = round(
+        get_corruption(kind).slider_maximum * st.session_state["demo_step"] / DEMO_STEPS, 3
+    )
+    st.rerun()
 
 
 if "demo_next" in st.session_state:
@@ -112,7 +111,7 @@ if picked:
 
         slot = st.container()
         if demo_running:
-            st.session_state["demo_drawn"] = time.monotonic()
+            st.session_state["demo_drawn"] = True
             call_every(DEMO_SECONDS, advance_demo, distortion.kind)
         with slot:
             if not cache.has_image_sweep(card, picked.frame.sha256, distortion.kind, distortion.seed):
