@@ -8,12 +8,11 @@ Nothing is computed again: the studies stand in ``models/<name>/faithfulness`` a
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from benchmarks.explanation_drift import markdown
-from core.explain.faithfulness import MEASURES, FaithfulnessStudy, read_study, study_folders
-from core.explain.faithfulness.study import AGREEMENTS, title_of
+from benchmarks.studies import markdown, print_page
+from core.explain.faithfulness import MEASURES, FaithfulnessStudy, read_study
+from core.explain.faithfulness.study import AGREEMENTS, FILES, title_of
 from core.explain.faithfulness.tables import (
     agreement_table,
     finding_table,
@@ -22,7 +21,7 @@ from core.explain.faithfulness.tables import (
     structure_table,
 )
 from core.explain.localisation import SKULL_BAND_SHARE, TOLERANCE_SHARE
-from core.zoo import list_cards, read_card
+from core.zoo import read_card
 
 HEAD = f"""# Which explanation tells the truth?
 
@@ -82,20 +81,8 @@ def chapter(study: FaithfulnessStudy) -> Iterator[str]:
     yield markdown(measure_table(study))
 
 
-def report(studies: Iterable[FaithfulnessStudy]) -> str:
-    parts = [HEAD.strip(), measures_list()]
-    for study in studies:
-        parts += chapter(study)
-    return "\n\n".join(parts)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args()
-    studies = [read_study(folder) for card in list_cards() for folder in study_folders(card.name)]
-    if not studies:
-        raise SystemExit("No model has a study of faithfulness yet; make one with python -m core faithfulness.")
-    print(report(sorted(studies, key=lambda study: not study.about["simulated"])))
+    print_page(__doc__, FILES, read_study, [HEAD.strip(), measures_list()], chapter)
 
 
 if __name__ == "__main__":

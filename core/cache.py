@@ -32,11 +32,12 @@ from core.explain.activation_maximization import preset as maximisation_preset
 from core.explain.base import Progress, no_progress
 from core.explain.detector_gallery import PER_PLANE, GalleryRow
 from core.explain.detector_gallery import detector_gallery as gallery_of
-from core.explain.drift_study import DriftStudy, study_folders
+from core.explain.drift_study import FILES as DRIFT_FILES
+from core.explain.drift_study import DriftStudy
 from core.explain.drift_study import read_study as read_drift_study
 from core.explain.faithfulness import FaithfulnessStudy, Scores, Scoring, refer, score_map
 from core.explain.faithfulness import read_study as read_faithfulness_study
-from core.explain.faithfulness import study_folders as faithfulness_study_folders
+from core.explain.faithfulness.study import FILES as FAITHFULNESS_FILES
 from core.explain.superpixels import SEGMENTATIONS, SuperpixelExplanation, SuperpixelMethod
 from core.library import NamedImage, curve_sample, open_image
 from core.live import LiveSubject, Move
@@ -180,7 +181,7 @@ def _opened_reviews(url: str) -> ReviewStore:
 @st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
 def drift_folders(card: Card) -> list[Path]:
     """Where the drift studies of a model are kept."""
-    return study_folders(card.name)
+    return DRIFT_FILES.folders(card.name)
 
 
 @st.cache_resource(ttl="1m", max_entries=16, show_spinner=False)
@@ -192,7 +193,7 @@ def drift_study(folder: Path) -> DriftStudy:
 @st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
 def faithfulness_folders(card: Card) -> list[Path]:
     """Where the studies of faithfulness of a model are kept."""
-    return faithfulness_study_folders(card.name)
+    return FAITHFULNESS_FILES.folders(card.name)
 
 
 @st.cache_resource(ttl="1m", max_entries=16, show_spinner=False)

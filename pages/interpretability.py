@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core import cache
-from core.explain import METHODS, get_method
+from core.explain import METHODS, get_method, methods_for
 from core.explain.superpixels import SuperpixelMethod
 from core.preprocessing import PreprocessingSettings
 from core.zoo import Card, Classifier
@@ -74,7 +74,7 @@ note_on_classes(picked, card)
 
 if picked:
     obstacles = {name: get_method(name).obstacle(card) for name in METHODS}
-    ordered = [name for name in sorted(METHODS, key=lambda name: METHODS[name].order) if obstacles[name] is None]
+    ordered = methods_for(card)
     titles = {PREDICTED: "predicted class"} | {name: name for name in card.classes}
     target_name = linked_choice("Evidence for", titles, key=TARGET, default=PREDICTED)
     chosen = linked(

@@ -167,8 +167,8 @@ def _check_class(card: Any, name: str) -> None:
 def _drift(options: argparse.Namespace) -> int:
     from core.corruption import CORRUPTIONS
     from core.datasets import load
-    from core.explain import get_method
-    from core.explain.drift import DriftSettings, check_methods, methods_for, run_study
+    from core.explain import get_method, methods_for
+    from core.explain.drift import DriftSettings, check_model, run_study
     from core.explain.drift_study import MEASURES
 
     card = card_of(options.model)
@@ -180,7 +180,7 @@ def _drift(options: argparse.Namespace) -> int:
         tuple(dict.fromkeys(options.method or quick)),
         **{name: value for name, value in given.items() if value is not None},
     )
-    check_methods(card, settings.methods)
+    check_model(card, settings.methods)
     # A detector's classes are no labels: its sample may show anything.
     classes = None if card.task == "corruption" else card.classes
     table = load(options.data, head_label="BPD" if "BPD" in card.classes else "brain", classes=classes)
@@ -205,9 +205,9 @@ def _drift(options: argparse.Namespace) -> int:
 
 def _faithfulness(options: argparse.Namespace) -> int:
     from core.datasets import load
-    from core.explain.drift import methods_for
-    from core.explain.faithfulness import FaithfulnessSettings, Scoring, check_methods, run_study, untrained
-    from core.explain.faithfulness.study import FOLDER
+    from core.explain import check_methods, methods_for
+    from core.explain.faithfulness import FaithfulnessSettings, Scoring, run_study, untrained
+    from core.explain.faithfulness.study import FILES
     from core.sweep.study import slug
 
     card = card_of(options.model)
@@ -238,7 +238,7 @@ def _faithfulness(options: argparse.Namespace) -> int:
         complain(problem)
     study.write(options.out)
     if options.record:
-        study.write(model_folder(options.model) / model_name(options.model) / FOLDER / slug(options.record))
+        study.write(model_folder(options.model) / model_name(options.model) / FILES.name / slug(options.record))
     if options.json:
         for row in json.loads(study.scores.to_json(orient="records")):
             print_json({"simulated": study.about["simulated"]} | row)

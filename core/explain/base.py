@@ -7,7 +7,7 @@ place speaks for the target. Rendering is apart (:mod:`core.explain.rendering`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -66,6 +66,11 @@ class Method(ABC):
         """Why the method cannot explain this model, as a sentence; None where it can."""
         return None
 
+    def check(self, card: Card) -> None:
+        """ParameterError with the obstacle, if there is one."""
+        if obstacle := self.obstacle(card):
+            raise ParameterError(obstacle)
+
     @abstractmethod
     def explain(
         self, model: Classifier, images: np.ndarray, targets: np.ndarray, progress: Progress = no_progress
@@ -86,6 +91,22 @@ def get_method(name: str) -> Method:
     if name not in METHODS:
         raise ParameterError(f"There is no method {name!r}; choose one of {', '.join(METHODS)}.")
     return METHODS[name]
+
+
+def ordered_methods() -> list[Method]:
+    """All methods, in the order people know them by."""
+    return sorted(METHODS.values(), key=lambda method: method.order)
+
+
+def methods_for(card: Card) -> list[str]:
+    """The methods that can explain the model of ``card``, in the order people know them by."""
+    return [method.name for method in ordered_methods() if method.obstacle(card) is None]
+
+
+def check_methods(card: Card, names: Iterable[str]) -> None:
+    """ParameterError if one of the methods cannot explain the model of ``card``."""
+    for name in names:
+        get_method(name).check(card)
 
 
 def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:

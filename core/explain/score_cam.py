@@ -56,8 +56,7 @@ class ScoreCAM(Method):
 
         ``fill`` is what masked pixels fade to, one of :data:`core.explain.perturbation.FILLS`.
         """
-        if obstacle := self.obstacle(model.card):
-            raise ParameterError(obstacle)
+        self.check(model.card)
         if n_maps is not None and n_maps < 1:
             raise ParameterError(f"Score-CAM needs at least one feature map, not {n_maps}.")
         size = images.shape[-1]

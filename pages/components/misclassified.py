@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core import cache
-from core.explain import METHODS, Method, get_method
+from core.explain import METHODS, Method, get_method, methods_for
 from core.explain.rendering import beside, overlay
 from core.misclassifications import ORDERS, ImageFacts, cells_of, describe, errors_of, filters_of
 from core.zoo import Card, Classifier
@@ -76,11 +76,7 @@ def show_misclassified(card: Card, assessment: Assessment) -> None:
 
 def _pick(card: Card, assessment: Assessment, everything: pd.DataFrame) -> tuple[Method, pd.DataFrame]:
     """The method of the maps, and the errors that are shown, in their order."""
-    quick = {
-        name: METHODS[name].title
-        for name in sorted(METHODS, key=lambda name: METHODS[name].order)
-        if not METHODS[name].costly and METHODS[name].obstacle(card) is None
-    }
+    quick = {name: METHODS[name].title for name in methods_for(card) if not METHODS[name].costly}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         default = DEFAULT_METHOD if DEFAULT_METHOD in quick else next(iter(quick))
         name = linked_choice("Maps by", quick, key=ERROR_METHOD, default=default)
