@@ -324,9 +324,10 @@ def threshold_checks(card: Card, threshold: float) -> list[ThresholdCheck]:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A map (S, S) float32, the seconds it took when it was computed, and the superpixels of methods that have any."""
+    """A map (S, S) float32, what its method tells of it, the seconds it took, and the superpixels where it has any."""
 
     values: np.ndarray
+    note: str
     seconds: float
     superpixels: SuperpixelExplanation | None = None
 
@@ -347,12 +348,13 @@ def explanation(
     """
 
     def compute() -> Explanation:
-        started = time.perf_counter()
+        started, superpixels = time.perf_counter(), None
         if isinstance(method, SuperpixelMethod):
-            found = method.explain_superpixels(model, to_unit(image), target, progress, segmentation=segmentation)
-            return Explanation(found.map, time.perf_counter() - started, found)
-        values = method.explain_one(model, to_unit(image), target, progress)
-        return Explanation(values, time.perf_counter() - started)
+            superpixels = method.explain_superpixels(model, to_unit(image), target, progress, segmentation=segmentation)
+            explained = superpixels.explained
+        else:
+            explained = method.explain_and_tell(model, to_unit(image), target, progress)
+        return Explanation(explained.map, explained.note, time.perf_counter() - started, superpixels)
 
     return result_store().get(_explanation_key(model.card, sha256, method, target, distortion, segmentation), compute)
 

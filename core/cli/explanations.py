@@ -101,6 +101,7 @@ def _explain(options: argparse.Namespace) -> int:
 
     method = get_method(options.method)
     card = card_of(options.model)
+    method.check(card)
     if options.target is not None:
         _check_class(card, options.target)
     frame = read_image(options.image)
@@ -112,11 +113,11 @@ def _explain(options: argparse.Namespace) -> int:
     prediction = model.predict_prepared(image[None])
     target = options.target or prediction.labels[0]
     started = time.perf_counter()
-    values = method.explain_one(model, to_unit(image), card.classes.index(target), Progress(method.title))
+    explained = method.explain_and_tell(model, to_unit(image), card.classes.index(target), Progress(method.title))
     seconds = time.perf_counter() - started
     options.out.mkdir(parents=True, exist_ok=True)
-    np.save(options.out / "map.npy", values)
-    (options.out / "overlay.png").write_bytes(encode_png(overlay(image, values, symmetric=method.signed)))
+    np.save(options.out / "map.npy", explained.map)
+    (options.out / "overlay.png").write_bytes(encode_png(overlay(image, explained.map, symmetric=method.signed)))
     row = {
         "path": str(options.image),
         "model": card.name,
@@ -124,13 +125,16 @@ def _explain(options: argparse.Namespace) -> int:
         "target": target,
         "label": prediction.labels[0],
         "probability": float(prediction.probabilities[0, card.classes.index(target)]),
-        "shape": list(values.shape),
+        "shape": list(explained.map.shape),
+        "facts": explained.facts,
         "seconds": round(seconds, 3),
     }
     if options.json:
         print_json(row)
     else:
         print(f"{method.title} of {target} (probability {row['probability']:.3f}) in {seconds:.2f} s: {options.out}")
+        if explained.note:
+            print(explained.note)
     return EXIT_OK
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -24,6 +25,25 @@ Progress = Callable[[float], None]
 
 def no_progress(share: float) -> None:
     """Report to nobody."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A map with what its method can tell of it.
+
+    Attributes
+    ----------
+    map : (S, S) float32
+    facts : dict
+        Figures that say how far this map can be trusted, by name; None where one is not finite. Empty where the method
+        measures nothing of the kind.
+    note : str
+        The same as a sentence.
+    """
+
+    map: np.ndarray
+    facts: dict[str, float | None] = field(default_factory=dict)
+    note: str = ""
 
 
 class Method(ABC):
@@ -82,6 +102,12 @@ class Method(ABC):
     ) -> np.ndarray:
         """The map (S, S) of one image (S, S)."""
         return self.explain(model, image[None], np.array([target]), progress)[0]
+
+    def explain_and_tell(
+        self, model: Classifier, image: np.ndarray, target: int, progress: Progress = no_progress
+    ) -> Explained:
+        """The map of one image (S, S) with what the method can tell of it; methods that can override this."""
+        return Explained(self.explain_one(model, image, target, progress))
 
 
 METHODS: dict[str, Method] = {}

@@ -10,7 +10,7 @@ import numpy as np
 from core.errors import ParameterError
 from core.explain.base import Method, Progress, no_progress, resize_maps
 from core.explain.cam import obstacle_of_depth, weigh
-from core.explain.perturbation import masked_probabilities
+from core.explain.perturbation import masked_probabilities, portion
 
 if TYPE_CHECKING:
     from core.zoo.cards import Card
@@ -70,7 +70,7 @@ class ScoreCAM(Method):
                 _masks(chosen, size),
                 chosen.shape[-1],
                 fill=fill,
-                progress=lambda share, done=index: progress((done + share) / len(images)),
+                progress=portion(progress, index, len(images)),
             )
             weights = np.concatenate([probabilities[:, target] for _, probabilities in masked])
             maps.append(np.maximum(weigh(chosen[None], weights[None]), 0)[0])

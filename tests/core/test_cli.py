@@ -329,6 +329,16 @@ def test_explain_writes_map_and_overlay(models, shape_folder, tmp_path, capsys):
     assert cv2.imread(str(out / "overlay.png")).shape[:2] == values.shape
 
 
+def test_explain_tells_how_complete_integrated_gradients_are(models, shape_folder, tmp_path, capsys):
+    arguments = ("explain", shape_folder / "NT" / "000.png", "--method", "integrated_gradients", "--out", tmp_path)
+    assert run(*arguments, "--json") == 0
+    (row,) = lines(capsys.readouterr().out)
+    facts = row["facts"]
+    assert np.load(tmp_path / "map.npy").sum() == pytest.approx(facts["difference"] + facts["residual"], rel=1e-3)
+    assert run(*arguments) == 0
+    assert f"residual is {facts['residual']:+.2f}" in capsys.readouterr().out
+
+
 def test_maximise_writes_a_picture_and_a_rising_score(models, tmp_path, capsys):
     out = tmp_path / "class"
     arguments = ("maximise", "--target", "CRL", "--preset", "thesis_text", "--seed", "3", "--out", out)
