@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.studies import markdown, print_page
+from core.explain.coverage import coverage
 from core.explain.faithfulness import MEASURES, FaithfulnessStudy, read_study
 from core.explain.faithfulness.study import AGREEMENTS, FILES, title_of
 from core.explain.faithfulness.tables import (
@@ -21,7 +22,7 @@ from core.explain.faithfulness.tables import (
     structure_table,
 )
 from core.explain.localisation import SKULL_BAND_SHARE, TOLERANCE_SHARE
-from core.zoo import read_card
+from core.zoo import list_cards, read_card
 
 HEAD = f"""# Which explanation tells the truth?
 
@@ -45,6 +46,17 @@ def measures_list() -> str:
         + (f" {measure.paper}" if measure.paper else "")
         for measure in MEASURES.values()
     )
+
+
+def coverage_parts() -> list[str]:
+    """The table of methods and models, and the reasons its numbers stand for."""
+    found = coverage(list_cards())
+    return [
+        "## Which method works on which model",
+        "As each method answers of itself when asked about a model's card; `python -m core methods` prints the same.",
+        markdown(found.table()),
+        "\n".join(f"- {reason}" for reason in found.numbered_reasons()),
+    ]
 
 
 def settings_line(study: FaithfulnessStudy) -> str:
@@ -82,7 +94,7 @@ def chapter(study: FaithfulnessStudy) -> Iterator[str]:
 
 
 def main() -> None:
-    print_page(__doc__, FILES, read_study, [HEAD.strip(), measures_list()], chapter)
+    print_page(__doc__, FILES, read_study, [HEAD.strip(), measures_list(), *coverage_parts()], chapter)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core import cache
 from core.explain import METHODS, get_method, methods_for
+from core.explain.coverage import coverage
 from core.explain.superpixels import SuperpixelMethod
 from core.preprocessing import PreprocessingSettings
 from core.zoo import Card, Classifier
@@ -22,6 +23,7 @@ from pages.components.model_picker import CLASSIFICATION, DETECTION, model_when_
 from pages.components.pictures import picture, to_display
 from pages.components.state import BESIDE, DISTORTED, TARGET
 from pages.components.state import METHODS as METHODS_KEY
+from pages.components.tables import table
 
 PREDICTED = "predicted"
 FIRST_SHOWN = 4  # methods shown without being chosen
@@ -65,6 +67,15 @@ def second_view(beside: str, view: View, probabilities: np.ndarray, asked: str) 
         image = pick_other_image(picked.image_id)
         return view_of(view.model, image, asked, image.title) if image else None
     return None
+
+
+def show_coverage() -> None:
+    """Every method against every installed model."""
+    with st.expander("Which method works on which model, and why not", icon=":material/grid_on:"):
+        found = coverage(cache.cards())
+        table(found.table(), "Methods and the models they can explain", "methods_and_models")
+        for reason in found.numbered_reasons():
+            st.caption(reason)
 
 
 st.title("Interpretability")
@@ -122,6 +133,7 @@ if picked:
             for name in ordered:
                 method = get_method(name)
                 st.markdown(f"**{method.title}**: {method.explanation} {method.trust} *{method.paper}*")
+        show_coverage()
         show_maximisation(model, target)
         if card.task == DETECTION:
             show_gallery(model, ordered, style.colour_map, style.opacity)

@@ -1,4 +1,4 @@
-"""``explain``, ``maximise``, ``drift``, ``faithfulness``: where a model looked, and whether that is the truth."""
+"""``methods``, ``explain``, ``maximise``, ``drift``, ``faithfulness``: where a model looked, and is it true?"""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ from core.images import encode_png, read_image
 
 
 def register(commands: Any) -> None:
+    command = add_command(commands, "methods", _methods, "list the methods of explanation, and which models each fits")
+    json_option(command)
+
     command = add_command(commands, "explain", _explain, "map of where a model looked: map.npy and overlay.png")
     command.add_argument("image", type=Path)
     command.add_argument("--method", required=True)
@@ -94,6 +97,24 @@ def register(commands: Any) -> None:
     command.add_argument("--seed", type=natural, default=0)
     command.add_argument("--record", metavar="NAME", help="keep the tables with the model, the data being called so")
     json_option(command)
+
+
+def _methods(options: argparse.Namespace) -> int:
+    from core.explain import get_method
+    from core.explain.coverage import WORKS, coverage
+    from core.zoo import list_cards
+
+    found = coverage(list_cards())
+    for name, models in found.obstacles.items():
+        method = get_method(name)
+        if options.json:
+            about = {field: getattr(method, field) for field in ("title", "family", "signed", "costly", "paper")}
+            print_json({"name": name} | about | {"models": models})
+            continue
+        print(f"{name:24} {method.title}. {method.explanation} {method.paper}")
+        for model, reason in models.items():
+            print(f"  {model:24} {reason or WORKS}")
+    return EXIT_OK
 
 
 def _explain(options: argparse.Namespace) -> int:

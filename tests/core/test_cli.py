@@ -13,6 +13,7 @@ import pytest
 
 from core import cli
 from core.cli.shared import Progress
+from core.explain import METHODS
 from core.zoo import registry
 
 
@@ -329,6 +330,21 @@ def test_explain_writes_map_and_overlay(models, shape_folder, tmp_path, capsys):
     assert cv2.imread(str(out / "overlay.png")).shape[:2] == values.shape
 
 
+def test_methods_says_which_fit_each_model_and_why_not(models, capsys):
+    card = registry.read_card("shapes")
+    assert run("methods", "--json") == 0
+    rows = {row["name"]: row for row in lines(capsys.readouterr().out)}
+    assert {name: row["models"]["shapes"] for name, row in rows.items()} == {
+        name: method.obstacle(card) for name, method in METHODS.items()
+    }
+    assert (rows["lime"]["signed"], rows["saliency"]["costly"], rows["cam"]["family"]) == (True, False, "activation")
+    assert run("methods") == 0
+    text = capsys.readouterr().out
+    for name, row in rows.items():
+        assert re.search(rf"^{name} .*{re.escape(row['title'])}", text, flags=re.MULTILINE)
+        assert (row["models"]["shapes"] or "✓") in text
+
+
 def test_explain_tells_how_complete_integrated_gradients_are(models, shape_folder, tmp_path, capsys):
     arguments = ("explain", shape_folder / "NT" / "000.png", "--method", "integrated_gradients", "--out", tmp_path)
     assert run(*arguments, "--json") == 0
@@ -433,8 +449,8 @@ def test_help_names_every_command(capsys):
     assert run("--help") == 0
     text = capsys.readouterr().out
     for command in (
-        "models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "sweep", "explain", "maximise", "drift",
-        "faithfulness", "train",
+        "models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "sweep", "methods", "explain", "maximise",
+        "drift", "faithfulness", "train",
     ):  # fmt: skip
         assert command in text
 

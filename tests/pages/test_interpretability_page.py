@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from core import cache
 from core.explain import METHODS
+from core.explain.coverage import coverage
 
 
 def keys(app, kind):
@@ -126,6 +128,16 @@ def test_the_residual_of_integrated_gradients_stands_under_its_map(open_page, te
     app.button(key=starting(app, "button", "compute_integrated_gradients_")[0]).click().run()
     assert not app.exception
     assert told.search(texts(app))
+
+
+def test_a_table_says_which_method_works_on_which_model(open_page, texts, loaded_model):
+    app = open_page("interpretability", methods="cam")
+    found = coverage(cache.cards())
+    shown = next(frame.value for frame in app.dataframe if loaded_model.card.name in frame.value)
+    assert shown.to_dict("records") == found.table().to_dict("records")
+    assert found.reasons
+    for reason in found.numbered_reasons():
+        assert reason in texts(app)
 
 
 def test_a_class_gets_its_picture_when_asked(open_page):
