@@ -450,7 +450,7 @@ def test_help_names_every_command(capsys):
     text = capsys.readouterr().out
     for command in (
         "models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "sweep", "methods", "explain", "maximise",
-        "drift", "faithfulness", "train",
+        "drift", "faithfulness", "reviews", "train",
     ):  # fmt: skip
         assert command in text
 
@@ -468,6 +468,8 @@ def test_a_full_disk_is_a_sentence(image, tmp_path, capsys, monkeypatch):
         ["predict", "nowhere.png", "--json"],
         ["drift", "--data", "nowhere", "--out", "nowhere"],
         ["faithfulness", "--data", "nowhere", "--out", "nowhere"],
+        ["methods", "--json"],
+        ["reviews", "summary", "--database", "nowhere"],
         ["sweep", "--data", "x", "--out", "y"],
         ["frobnicate"],
     ],
