@@ -38,6 +38,7 @@ from core.explain.drift_study import read_study as read_drift_study
 from core.explain.faithfulness import FaithfulnessStudy, Scores, Scoring, refer, score_map
 from core.explain.faithfulness import read_study as read_faithfulness_study
 from core.explain.faithfulness.study import FILES as FAITHFULNESS_FILES
+from core.explain.localisation import Structures, at_input, structures_of
 from core.explain.superpixels import SEGMENTATIONS, SuperpixelExplanation, SuperpixelMethod
 from core.library import NamedImage, curve_sample, open_image
 from core.live import LiveSubject, Move
@@ -127,6 +128,12 @@ def _session_store(name: str, max_entries: int) -> Store:
 def named_image(image_id: str) -> NamedImage:
     """A sample or phantom; its arrays are read-only, so sessions may share it."""
     return open_image(image_id)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def named_structures(image_id: str) -> Structures | None:
+    """The anatomy of a sample or phantom, at its full size, where it is known; read-only as the image is."""
+    return structures_of({"path": image_id})
 
 
 @st.cache_data(max_entries=8, scope="session", show_spinner=False)
@@ -438,13 +445,21 @@ def _maximisation_key(card: Card, target: int, preset: str) -> tuple[Hashable, .
 
 
 def image_facts(
-    model: Classifier, sha256: str, pixels: np.ndarray, method: Method, target: int
+    model: Classifier, image_id: str, method: Method, target: int
 ) -> tuple[ImageFacts, np.ndarray, np.ndarray]:
-    """What is measured of a frame and its map, with the prepared image (S, S) uint8 and the map (S, S) themselves."""
-    image = prepared(sha256, pixels, model.card)
-    values = explanation(model, sha256, image, method, target).values
-    key = ("facts", _explanation_key(model.card, sha256, method, target, None, DEFAULT_SEGMENTATION))
-    return result_store().get(key, lambda: measure(clean(pixels, model.settings), image, values)), image, values
+    """What is measured of a named image and its map, with the prepared image (S, S) uint8 and the map (S, S)."""
+    frame = named_image(image_id).frame
+    image = prepared(frame.sha256, frame.pixels, model.card)
+    values = explanation(model, frame.sha256, image, method, target).values
+
+    def compute() -> ImageFacts:
+        source = clean(frame.pixels, model.settings)
+        found = named_structures(image_id)
+        anatomy = None if found is None else at_input(found, source, model.settings, model.card.size)
+        return measure(source, image, values, anatomy)
+
+    key = ("facts", _explanation_key(model.card, frame.sha256, method, target, None, DEFAULT_SEGMENTATION))
+    return result_store().get(key, compute), image, values
 
 
 class Job:
