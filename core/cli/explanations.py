@@ -51,6 +51,7 @@ def register(commands: Any) -> None:
     model_option(command)
     command.add_argument("--target", required=True, metavar="CLASS")
     command.add_argument("--preset", default="readable", metavar="NAME", help="readable, thesis_text or thesis_annex")
+    command.add_argument("--steps", type=positive, metavar="N", help="of gradient ascent; the preset's otherwise")
     command.add_argument("--seed", type=natural, default=0)
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     json_option(command)
@@ -162,7 +163,8 @@ def _explain(options: argparse.Namespace) -> int:
 def _maximise(options: argparse.Namespace) -> int:
     from core.explain.activation_maximization import activation_maximization, preset
 
-    settings = replace(preset(options.preset), seed=options.seed)
+    settings = preset(options.preset)
+    settings = replace(settings, seed=options.seed, steps=options.steps or settings.steps)
     card = card_of(options.model)
     _check_class(card, options.target)
     model = load_named(options.model)

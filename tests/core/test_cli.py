@@ -357,10 +357,10 @@ def test_explain_tells_how_complete_integrated_gradients_are(models, shape_folde
 
 def test_maximise_writes_a_picture_and_a_rising_score(models, tmp_path, capsys):
     out = tmp_path / "class"
-    arguments = ("maximise", "--target", "CRL", "--preset", "thesis_text", "--seed", "3", "--out", out)
+    arguments = ("maximise", "--target", "CRL", "--preset", "thesis_text", "--seed", "3", "--steps", "7", "--out", out)
     assert run(*arguments, "--json") == 0
     (row,) = lines(capsys.readouterr().out)
-    assert (row["target"], row["preset"], row["seed"]) == ("CRL", "thesis_text", 3)
+    assert (row["target"], row["preset"], row["seed"], row["steps"]) == ("CRL", "thesis_text", 3, 7)
     scores = pd.read_csv(out / "score.csv")
     assert scores["step"].tolist() == list(range(row["steps"] + 1))
     assert scores["score"].iloc[[0, -1]].tolist() == pytest.approx([row["first_score"], row["last_score"]], rel=1e-4)
