@@ -73,7 +73,13 @@ def show_coverage() -> None:
     """Every method against every installed model."""
     with st.expander("Which method works on which model, and why not", icon=":material/grid_on:"):
         found = coverage(cache.cards())
-        table(found.table(), "Methods and the models they can explain", "methods_and_models")
+        table(
+            found.table(),
+            "Methods and the models they can explain",
+            "methods_and_models",
+            height="content",
+            column_config={"method": st.column_config.Column(pinned=True)},
+        )
         for reason in found.numbered_reasons():
             st.caption(reason)
 

@@ -244,4 +244,5 @@ def _show_cell(
     structures = structure_table(facts)
     if len(structures):
         with st.expander("Where this map's highest 10 % lies, structure by structure", icon=":material/table:"):
-            table(structures, f"Relevance for {row['predicted']} in each structure", f"{row['image_id']}_{key}")
+            alt = f"Relevance for {row['predicted']} in each structure"
+            table(structures, alt, f"{row['image_id']}_{key}", height="content")
