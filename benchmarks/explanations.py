@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from benchmarks.studies import markdown, print_page
 from core.explain.coverage import coverage
 from core.explain.faithfulness import MEASURES, FaithfulnessStudy, read_study
-from core.explain.faithfulness.study import AGREEMENTS, FILES, title_of
+from core.explain.faithfulness.study import AGREEMENTS, FILES
 from core.explain.faithfulness.tables import (
     agreement_table,
     finding_table,
@@ -61,9 +61,8 @@ def coverage_parts() -> list[str]:
 
 def settings_line(study: FaithfulnessStudy) -> str:
     scoring = study.about["scoring"]
-    counts = ", ".join(f"{title_of(name)} {study.about['n_of_method'][name]}" for name in study.methods)
     return (
-        f"Images: {counts}; structures are known on {study.about['n_with_structures']}. Hidden pixels become "
+        f"Images: {study.about['n']}; structures are known on {study.about['n_with_structures']}. Hidden pixels become "
         f"{scoring['fill']}; regions are {scoring['grid']} by {scoring['grid']}, {scoring['regions']} a step; "
         f"{scoring['steps']} steps of deletion and insertion; {scoring['subsets']} random sets of "
         f"{scoring['subset_share']:.0%} of the regions; noise of {scoring['noise']:g} of the gray range, "

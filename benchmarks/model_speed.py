@@ -1,8 +1,8 @@
-"""Forward passes of the models, as ratios to the slowest: ``python -m benchmarks.model_speed [--models NAME ...]``.
+"""Forward passes of the models, as ratios: ``python -m benchmarks.model_speed [--models NAME ...]``.
 
-Each model gets images of its own input size through the compiled function that prediction uses, in each batch
-shape it has. Every repeat times each model once, in turn, so that a busy machine slows all alike; the figures are
-medians.
+Each model gets images of its own input size through the forward pass that prediction uses, in each batch shape it has,
+and through the graph of TensorFlow that it was made of. Every repeat times each model once, in turn, so that a busy
+machine slows all alike; the figures are medians.
 """
 
 from __future__ import annotations
@@ -10,29 +10,41 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from core.zoo import list_cards, load_model
-from core.zoo.runtime import BATCH_SIZES
+from core.zoo.forward import BATCH_SIZES
+from core.zoo.runtime import CompiledNetwork
 
 
-def milliseconds_an_image(networks: dict, batch: int, repeats: int) -> dict[str, float]:
-    """Median milliseconds an image of each network at a batch size."""
+def passes_of(network: CompiledNetwork) -> dict[str, Callable[[np.ndarray], Any]]:
+    """The forward pass that prediction uses, and TensorFlow's own, each to logits."""
+    graph = network.graph()
+    return {"ours": lambda images: network.forward(images)[0], "graph": lambda images: graph(images)[0].numpy()}
+
+
+def milliseconds_an_image(
+    networks: dict[str, CompiledNetwork], batch: int, repeats: int
+) -> dict[str, dict[str, float]]:
+    """Median milliseconds an image of each network's passes at a batch size."""
     generator = np.random.default_rng(0)
     images = {
         name: generator.random((batch, network.size, network.size), np.float32) for name, network in networks.items()
     }
-    for name, network in networks.items():
-        network.forward(images[name])
-    times: dict[str, list[float]] = {name: [] for name in networks}
+    passes = {(name, way): run for name, network in networks.items() for way, run in passes_of(network).items()}
+    for (name, _), run in passes.items():
+        run(images[name])
+    times: dict[tuple[str, str], list[float]] = {key: [] for key in passes}
     for _ in range(repeats):
-        for name, network in networks.items():
+        for (name, way), run in passes.items():
             start = time.perf_counter()
-            network.forward(images[name])
-            times[name].append(1e3 * (time.perf_counter() - start) / batch)
-    return {name: statistics.median(values) for name, values in times.items()}
+            run(images[name])
+            times[name, way].append(1e3 * (time.perf_counter() - start) / batch)
+    return {name: {way: statistics.median(times[name, way]) for way in ("ours", "graph")} for name in networks}
 
 
 def main() -> None:
@@ -48,11 +60,14 @@ def main() -> None:
         networks[path.name] = model.network
     for batch in BATCH_SIZES:
         times = milliseconds_an_image(networks, batch, options.repeats)
-        slowest = max(times, key=times.get)
+        slowest = max(times, key=lambda name: times[name]["ours"])
         print(f"batches of {batch} (median of {options.repeats})")
-        for name, value in sorted(times.items(), key=lambda item: item[1]):
-            ratio = f"{times[slowest] / value:5.1f} x {slowest}"
-            print(f"  {name:24s} {networks[name].size:4d} px  {value:7.1f} ms an image  {ratio}")
+        for name, value in sorted(times.items(), key=lambda item: item[1]["ours"]):
+            print(
+                f"  {name:24s} {networks[name].size:4d} px  {value['ours']:7.1f} ms an image  "
+                f"{times[slowest]['ours'] / value['ours']:5.1f} x {slowest}  "
+                f"{value['graph'] / value['ours']:5.2f} x TensorFlow's graph"
+            )
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 In one run, for each model, on a simulated frame of ``sample_images``:
 
 a  the thesis's occlusion (225 black patches) against as many bare forward passes in batches of 8, timed before and
-   after;
+   after; patches that lie in what is black already are not asked about, which is how it can be quicker than those;
 b  the annex's loop, one ``model.predict`` a patch, against ours; a few of its calls are timed and multiplied;
 c  LIME with 500 samples, segmentation included, against ``lime`` as it comes (quickshift, batches of 10) around
    ``model.predict``; with fewer ``--samples`` both sides are multiplied, their segmentation is not;
+x  with ``--xplique PYTHON``: xplique's occlusion, run by the Python of the environment it lives in (see
+   ``benchmarks/xplique_occlusion.py``), for as many patches, in its best of several batch sizes, against ours;
 d  occlusion with blocks of 3 x 3 patches first and the ``--refine`` share of them patch by patch, against the whole
    map: what it saves and how far it lies from it, over ``--frames`` frames.
 
@@ -17,9 +19,11 @@ busy it was and only the second can be compared. All in float32.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import resource
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +42,7 @@ from core.zoo.runtime import computes_bfloat16
 
 FRAMES = Path("sample_images")
 PLANES = ("bpd", "crl", "nt")
+THEIR_BATCHES = (4, 8, 16, 32, 64)
 
 
 def sample_frames(model: Classifier, number: int) -> list[np.ndarray]:
@@ -57,6 +62,19 @@ def predict_calls(model: Classifier, image: np.ndarray, calls: int) -> Spent:
             model.network.model.predict(picture, verbose=0)
 
     return seconds(loop) * (1 / calls)
+
+
+def xplique_occlusion(model: Classifier, patch: int, python: Path) -> tuple[Spent, int]:
+    """What a patch costs xplique, in its best batch size, and that."""
+    card = model.card
+    command = [
+        str(python), str(Path(__file__).with_name("xplique_occlusion.py")), "--backbone", card.backbone, "--size",
+        str(card.size), "--classes", str(len(card.classes)), "--patch", str(patch), "--batch", *map(str, THEIR_BATCHES),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    runs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    best = min(runs, key=lambda run: run["clock"])
+    return Spent(best["clock"], best["processor"]) * (1 / best["patches"]), best["batch"]
 
 
 def lime_as_it_comes(model: Classifier, image: np.ndarray, samples: int) -> tuple[Spent, Spent]:
@@ -121,6 +139,12 @@ def measure(model: Classifier, options: argparse.Namespace) -> None:
         f"b  {name}: the annex's loop {loop} (from {options.annex_calls} calls), ours {ours}: ratio {loop.over(ours)}"
     )
 
+    if options.xplique:
+        theirs, batch = xplique_occlusion(model, patch, options.xplique)
+        print(
+            f"x  {name}: xplique {theirs * patches} (its best batch, {batch}), ours {ours}: ratio "
+            f"{(theirs * patches).over(ours)}"
+        )
     their_cut, theirs = lime_as_it_comes(model, image, options.samples)
     our_cut, ours = our_lime(model, image, target, options.samples)
     print(
@@ -168,6 +192,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, help="patches a side; the thesis's 15 by default")
     parser.add_argument("--bare-images", type=int, default=64, help="bare passes timed before and after")
     parser.add_argument("--annex-calls", type=int, default=10, help="timed of the annex's loop, then multiplied")
+    parser.add_argument("--xplique", type=Path, metavar="PYTHON", help="of an environment with xplique")
     parser.add_argument("--samples", type=int, default=SAMPLES, help="of LIME, then multiplied to 500")
     parser.add_argument("--frames", type=int, default=6, help="for the refined map; 0 leaves it out")
     parser.add_argument("--refine", type=float, default=0.35, help="share of the blocks looked at patch by patch")

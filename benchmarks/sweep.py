@@ -37,6 +37,7 @@ from core.sweep.engine import Swept, sweep, working_frame
 from core.sweep.grid import make_grid
 from core.sweep.study import frames_of
 from core.zoo import load_model
+from core.zoo.forward import ForwardPass
 from core.zoo.prediction import Classifier
 from core.zoo.runtime import computes_bfloat16
 
@@ -113,18 +114,19 @@ def our_loop(sources: list[Cleaned]) -> None:
 def forward_passes(
     model: Classifier, batches: Sequence[int] = BATCHES, images: int = FORWARD_IMAGES
 ) -> dict[int, Spent]:
-    """What an image costs in each batch size: bare compiled passes of so many without softmax, the better of rounds."""
+    """What an image costs in each batch size: bare passes of so many without softmax, the better of rounds."""
     network = model.network
+    graph = network.graph()
     found = {}
     for batch in batches:
-        forward = network._compiled("forward", batch)
+        forward = ForwardPass(graph, sorted({1, batch}))
         pixels = np.random.default_rng(0).random((batch, network.size, network.size), np.float32)
-        forward(pixels)
+        forward(pixels, [0])
         rounds = max(1, images // batch)
 
         def passes(forward=forward, pixels=pixels, rounds=rounds) -> None:
             for _ in range(rounds):
-                forward(pixels)[0].numpy()
+                forward(pixels, [0])
 
         found[batch] = min((seconds(passes) for _ in range(ROUNDS)), key=lambda spent: spent.clock) * (
             1 / rounds / batch

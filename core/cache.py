@@ -691,12 +691,10 @@ def start_loading(card: Card) -> Future[Classifier]:
 
 
 def _load_and_warm(name: str) -> Classifier:
-    """Load a model and trace the functions the first page needs, so that the first prediction is quick."""
+    """Load a model and prepare its forward pass, so that the first prediction is quick."""
     _keep_keras_session()
     model = load_model(name)
-    blank = np.zeros((1, model.card.size, model.card.size), np.float32)
-    model.probabilities(blank)
-    model.network.feature_maps(blank)
+    model.probabilities(np.zeros((1, model.card.size, model.card.size), np.float32))
     return model
 
 

@@ -120,12 +120,11 @@ def show_sources(folder: Path, study: FaithfulnessStudy, name: str) -> None:
     )
     with st.expander("How it was measured, and the command that makes it again", icon=":material/terminal:"):
         scoring = study.about["scoring"]
-        counts = ", ".join(f"{title_of(method)} {n}" for method, n in study.about["n_of_method"].items())
         st.markdown(
-            f"Images explained: {counts}. Hidden pixels become {scoring['fill']}; regions are {scoring['grid']} by "
-            f"{scoring['grid']}, {scoring['regions']} a step; {scoring['steps']} steps of deletion and insertion; "
-            f"{scoring['subsets']} random sets of {scoring['subset_share']:.0%} of the regions; noise of "
-            f"{scoring['noise']:g} of the gray range in {scoring['copies']} copies of each image."
+            f"Images explained: {study.about['n']}. Hidden pixels become {scoring['fill']}; regions are "
+            f"{scoring['grid']} by {scoring['grid']}, {scoring['regions']} a step; {scoring['steps']} steps of "
+            f"deletion and insertion; {scoring['subsets']} random sets of {scoring['subset_share']:.0%} of the "
+            f"regions; noise of {scoring['noise']:g} of the gray range in {scoring['copies']} copies of each image."
         )
         st.code(study.about["command"], language="bash", wrap_lines=True)
 

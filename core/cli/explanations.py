@@ -92,7 +92,10 @@ def register(commands: Any) -> None:
     )
     command.add_argument("--limit", type=positive, metavar="N", help="most images, spread over the classes")
     command.add_argument(
-        "--costly-limit", type=positive, metavar="N", help="most images for methods of many passes (24)"
+        "--costly-limit",
+        type=positive,
+        metavar="N",
+        help="most images that methods of many passes explain again, for stability and randomisation (24)",
     )
     command.add_argument("--fill", default="black", help="what hidden pixels become: black, mean, blur or noise")
     command.add_argument("--seed", type=natural, default=0)

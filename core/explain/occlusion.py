@@ -12,7 +12,7 @@ import numpy as np
 
 from core.errors import ParameterError
 from core.explain.base import Method, Progress, no_progress
-from core.explain.perturbation import masked_probabilities, portion
+from core.explain.perturbation import filling, masked_probabilities, portion
 
 if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
@@ -125,12 +125,19 @@ class _Hidden:
     seed: int
 
     def lost(self, places: Sequence[Place], progress: Progress) -> np.ndarray:
-        """Probability lost without each of the places, (P,) float64."""
-        masks = _masks(self.image.shape[0], places)
-        asked = masked_probabilities(
-            self.model, self.image, masks, len(places), fill=self.fill, seed=self.seed, progress=progress
-        )
-        return np.concatenate([self.base - probabilities[:, self.target] for _, probabilities in asked])
+        """Probability lost without each of the places, (P,) float64.
+
+        Where hiding changes no pixel, as a black patch outside the sector, nothing is lost and nothing is asked.
+        """
+        hidden = filling(self.image, self.fill, self.seed)
+        changed = [index for index, place in enumerate(places) if (self.image[place] != hidden[place]).any()]
+        lost = np.zeros(len(places))
+        if changed:
+            masks = _masks(self.image.shape[0], [places[index] for index in changed])
+            asked = masked_probabilities(self.model, self.image, masks, len(changed), fill=hidden, progress=progress)
+            lost[changed] = np.concatenate([self.base - probabilities[:, self.target] for _, probabilities in asked])
+        progress(1.0)
+        return lost
 
 
 def _refined(hidden: _Hidden, size: int, patch: int, stride: int, share: float, progress: Progress) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 from core.errors import ParameterError
 from core.explain.base import Progress, no_progress
 from core.parallel import ahead_in_threads
-from core.zoo.runtime import BATCH_SIZES
+from core.zoo.forward import BATCH_SIZES
 
 if TYPE_CHECKING:
     from core.zoo.prediction import Classifier

@@ -7,28 +7,28 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.zoo.forward import BATCH_SIZES, ForwardPass
+
 if TYPE_CHECKING:
     import keras
 
 _import_lock = threading.Lock()
-BATCH_SIZES = (1, 8)
-"""The batch shapes networks are compiled for. A call of any size is cut into those that fit; the rest is padded.
-
-Larger ones are slower on a CPU, as their layers no longer fit its caches (``python -m benchmarks.sweep`` times them).
-"""
 
 
 def tensorflow() -> Any:
     """TensorFlow, quiet and imported once whatever the number of threads that ask."""
     with _import_lock:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        # Its own kernels for convolutions: off by default on processors without AVX-512, but quicker there too, by a
+        # factor of two for the gradients of MobileNetV2.
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         import tensorflow
 
         return tensorflow
@@ -44,10 +44,11 @@ def computes_bfloat16() -> bool:
 
 
 class CompiledNetwork:
-    """A flat Keras model with one compiled function for each output asked for and each batch shape.
+    """A flat Keras model whose forward passes LiteRT runs, with one compiled function of TensorFlow for each gradient.
 
     Input of every function is ``(N, S, S)`` float32 in [0, 1]; scaling and the three equal channels are part of the
-    graph, so that a batch crosses into TensorFlow once and small.
+    graph, so that a batch crosses into it once and small. The forward passes are prepared at the first and keep the
+    weights of that moment.
 
     Parameters
     ----------
@@ -74,16 +75,17 @@ class CompiledNetwork:
             model.input, [model.output, model.get_layer(pooled_layer).output, model.get_layer(feature_layer).output]
         )
         self._feature_layer = feature_layer
+        self._forward_pass: ForwardPass | None = None
         self._functions: dict[tuple[str, int], Callable[..., Any]] = {}
         self._lock = threading.Lock()
 
     def forward(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits (N, K) and pooled features (N, F) of images (N, S, S) float32 in [0, 1]."""
-        return self._in_batches("forward", images)
+        return self._passed(images, (0, 1))
 
     def feature_maps(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits (N, K) and feature maps (N, h, w, F)."""
-        return self._in_batches("feature_maps", images)
+        return self._passed(images, (0, 2))
 
     def input_gradient(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits (N, K) and the gradient (N, S, S, 3) of each image's target logit by the network's input channels."""
@@ -105,37 +107,44 @@ class CompiledNetwork:
         """Logits (N, K), feature maps (N, h, w, F) and the gradient of the target logit by them."""
         return self._in_batches("feature_gradient", images, targets)
 
+    def graph(self) -> Any:
+        """TensorFlow's concrete function from images (N, S, S) to logits, pooled features and feature maps."""
+        free = self._tf.TensorSpec((None, self.size, self.size), self._tf.float32)
+        return self._tf.function(self._forward, input_signature=[free], autograph=False).get_concrete_function()
+
     def to_input(self, images: Any) -> Any:
         """(N, S, S) in [0, 1] -> the network's (N, S, S, 3) in its own range; a TensorFlow operation."""
         scaled = images * (self._high - self._low) + self._low
         return self._tf.repeat(scaled[..., None], 3, axis=-1)
 
-    def _in_batches(self, name: str, images: np.ndarray, targets: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
-        images = np.ascontiguousarray(images, dtype=np.float32)
+    def _passed(self, images: np.ndarray, outputs: Sequence[int]) -> tuple[np.ndarray, ...]:
+        images = _checked(images)
+        with self._lock:
+            if self._forward_pass is None:
+                self._forward_pass = ForwardPass(self.graph())
+        return self._forward_pass(images, outputs)
+
+    def _in_batches(self, name: str, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, ...]:
+        images = _checked(images)
+        targets = np.asarray(targets, dtype=np.int32)
         collected: list[tuple[np.ndarray, ...]] = []
         start = 0
         for batch, used in _batch_plan(len(images)):
-            chunk = _padded(images[start : start + used], batch)
-            arguments = [chunk]
-            if targets is not None:
-                arguments.append(_padded(np.asarray(targets[start : start + used], dtype=np.int32), batch))
-            outputs = self._compiled(name, batch)(*arguments)
+            chosen = slice(start, start + used)
+            outputs = self._compiled(name, batch)(_padded(images[chosen], batch), _padded(targets[chosen], batch))
             collected.append(tuple(output.numpy()[:used] for output in outputs))
             start += used
-        if not collected:
-            raise ValueError("a network needs at least one image")
         return tuple(np.concatenate(parts) for parts in zip(*collected, strict=True))
 
     def _compiled(self, name: str, batch: int) -> Callable[..., Any]:
         with self._lock:
             if (name, batch) not in self._functions:
                 tf = self._tf
-                signature = [tf.TensorSpec((batch, self.size, self.size), tf.float32)]
-                if name.endswith("gradient"):
-                    signature.append(tf.TensorSpec((batch,), tf.int32))
+                signature = [
+                    tf.TensorSpec((batch, self.size, self.size), tf.float32),
+                    tf.TensorSpec((batch,), tf.int32),
+                ]
                 body = {
-                    "forward": self._forward,
-                    "feature_maps": self._feature_maps,
                     "input_gradient": self._input_gradient,
                     "guided_gradient": self._guided_gradient,
                     "feature_gradient": self._feature_gradient,
@@ -149,13 +158,8 @@ class CompiledNetwork:
                 ).get_concrete_function()
             return self._functions[name, batch]
 
-    def _forward(self, images: Any) -> tuple[Any, ...]:
-        logits, pooled, _ = self._full(self.to_input(images), training=False)
-        return logits, pooled
-
-    def _feature_maps(self, images: Any) -> tuple[Any, ...]:
-        logits, _, maps = self._full(self.to_input(images), training=False)
-        return logits, maps
+    def _forward(self, images: Any) -> list[Any]:
+        return self._full(self.to_input(images), training=False)
 
     def _input_gradient(self, images: Any, targets: Any) -> tuple[Any, ...]:
         return self._gradient_by_input(lambda inputs: self._full(inputs, training=False)[0], images, targets)
@@ -226,6 +230,12 @@ def _rectifies(layer: Any) -> bool:
 
 def _takes_training(layer: Any) -> bool:
     return bool(getattr(layer, "_call_has_training_arg", False))
+
+
+def _checked(images: np.ndarray) -> np.ndarray:
+    if not len(images):
+        raise ValueError("a network needs at least one image")
+    return np.ascontiguousarray(images, dtype=np.float32)
 
 
 def _batch_plan(n: int) -> list[tuple[int, int]]:

@@ -44,6 +44,8 @@ CHUNK = 8
 COSTLY_LIMIT = 24
 COSTLY_WEIGHT = 20
 """How much longer a costly method takes, for the progress shown."""
+UNKNOWN = dict.fromkeys(("stability", "sensitivity", "randomisation"), np.nan)
+"""What no further maps of an image were drawn for."""
 EXPLAINING = 0.5
 """Share of a chunk's progress that is shown for explaining; the rest is for scoring."""
 WORK = "work"
@@ -59,7 +61,8 @@ class FaithfulnessSettings:
     ----------
     methods : tuple of str
     limit, costly_limit : int or None
-        Most images, spread evenly over the table's classes; ``costly_limit`` is that of methods of many passes.
+        Most images, spread evenly over the table's classes; ``costly_limit`` is that of the images which methods of
+        many passes explain again, under noise and with random weights.
     scoring : Scoring
     """
 
@@ -154,7 +157,6 @@ def run_study(
     structures = _structures(model, sample)
     about = _about(model, table, sample, settings) | {
         "data": name or table.layout,
-        "n_of_method": {method: len(result.positions) for method, result in results.items()},
         "n_with_structures": sum(one is not None for one in structures),
         "command": command,
         "problems": problems,
@@ -226,7 +228,6 @@ class _Work:
         with np.load(scores) as file:
             arrays = {name: file[name] for name in file.files}
         return MethodResult(
-            arrays["positions"],
             {name.removeprefix("measure/"): values for name, values in arrays.items() if name.startswith("measure/")},
             {name: arrays[f"curve/{name}"] for name in CURVES},
             np.load(maps, mmap_mode="r") if maps.is_file() else None,
@@ -236,15 +237,17 @@ class _Work:
         """An array (N, S, S) float32 on disk to fill."""
         return np.lib.format.open_memmap(self.folder / f"{method}.npy", "w+", np.float32, shape)
 
-    def keep(
-        self, method: str, positions: list[int], measures: Mapping[str, np.ndarray], curves: Mapping[str, np.ndarray]
-    ) -> None:
+    def keep(self, method: str, measures: Mapping[str, np.ndarray], curves: Mapping[str, np.ndarray]) -> None:
         """Write what says that a method is done, in one step."""
         arrays = {f"measure/{name}": values for name, values in measures.items()}
         arrays |= {f"curve/{name}": values for name, values in curves.items()}
         draft = self.folder / f".{method}.part.npz"
-        np.savez(draft, positions=np.array(positions), **arrays)
+        np.savez(draft, **arrays)
         draft.replace(self.folder / f"{method}.npz")
+
+
+def _is_costly(method: str) -> bool:
+    return method not in BASELINES and METHODS[method].costly
 
 
 class _Runner:
@@ -283,29 +286,29 @@ class _Runner:
             self._random = randomised(self.model, self.scoring.seed)
         return self._random
 
-    def _positions(self, method: str) -> list[int]:
-        costly = method not in BASELINES and METHODS[method].costly
-        return spread_positions(self.sample.labels, self.settings.costly_limit if costly else None)
+    def _explained_again(self, method: str) -> set[int]:
+        """The images whose map a method also draws under noise and with random weights."""
+        return set(spread_positions(self.sample.labels, self.settings.costly_limit if _is_costly(method) else None))
 
     def _weight(self, method: str) -> float:
-        costly = method not in BASELINES and METHODS[method].costly
-        return len(self._positions(method)) * (COSTLY_WEIGHT if costly else 1)
+        maps = len(self.sample) + (1 + self.scoring.copies) * len(self._explained_again(method))
+        return maps * (COSTLY_WEIGHT if _is_costly(method) else 1)
 
     def _report(self, weight: float) -> None:
         self._progress(min((self._done + weight) / self._total, 1.0))
 
     def _score(self, method: str) -> None:
         """Explain and score the images of a method, chunk by chunk, and keep the results."""
-        positions = self._positions(method)
-        share = self._weight(method) / len(positions)
+        n = len(self.sample)
+        share = self._weight(method) / n
         is_method = method not in BASELINES
-        maps = self.work.open_maps(method, (len(positions), *self.images.shape[1:])) if is_method else None
-        if is_method and not METHODS[method].costly:
+        maps = self.work.open_maps(method, (n, *self.images.shape[1:])) if is_method else None
+        if is_method and not _is_costly(method):
             # The first call compiles; it is not the method that takes that long.
-            self._explain(method, positions[:CHUNK], 0, 0)
+            self._explain(method, list(range(min(CHUNK, n))), 0, 0)
         rows, curves = [], []
-        for start in range(0, len(positions), CHUNK):
-            chunk = positions[start : start + CHUNK]
+        for start in range(0, n, CHUNK):
+            chunk = list(range(start, min(start + CHUNK, n)))
             if is_method:
                 values, more = self._explained(method, chunk, start * share, EXPLAINING * share * len(chunk))
                 maps[start : start + len(chunk)] = values
@@ -321,7 +324,6 @@ class _Runner:
             maps.flush()
         self.work.keep(
             method,
-            positions,
             {name: np.array([row[name] for row in rows]) for name in rows[0]},
             {name: np.stack([one[name] for one in curves]) for name in CURVES},
         )
@@ -331,20 +333,23 @@ class _Runner:
     ) -> tuple[np.ndarray, list[dict[str, float]]]:
         """Maps (n, S, S) of some images, and the measures that take further maps."""
         copies = self.scoring.copies
-        part = weight / (2 + copies)
+        again = [position for position in chunk if position in self._explained_again(method)]
+        part = weight / (len(chunk) + (1 + copies) * len(again))
         started = time.perf_counter()
-        maps = self._explain(method, chunk, done, part)
+        maps = self._explain(method, chunk, done, part * len(chunk))
         seconds = (time.perf_counter() - started) / len(chunk)
-        noisy = [self._explain(method, chunk, done + (1 + copy) * part, part, copy=copy) for copy in range(copies)]
-        elsewhere = self._explain(method, chunk, done + (1 + copies) * part, part, model=self.random_network)
-        more = []
-        for index, values in enumerate(maps):
-            likeness = rank_correlation(values, elsewhere[index])
-            more.append(
-                stability(values, np.stack([one[index] for one in noisy]))
-                | {"randomisation": np.nan if likeness is None else likeness, "seconds": seconds}
-            )
-        return maps, more
+        more = {position: UNKNOWN | {"seconds": seconds} for position in chunk}
+        if again:
+            done += part * len(chunk)
+            part *= len(again)
+            noisy = [self._explain(method, again, done + copy * part, part, copy=copy) for copy in range(copies)]
+            elsewhere = self._explain(method, again, done + copies * part, part, model=self.random_network)
+            for index, position in enumerate(again):
+                values = maps[chunk.index(position)]
+                likeness = rank_correlation(values, elsewhere[index])
+                more[position] |= stability(values, np.stack([one[index] for one in noisy]))
+                more[position] |= {"randomisation": np.nan if likeness is None else likeness}
+        return maps, list(more.values())
 
     def _explain(
         self,

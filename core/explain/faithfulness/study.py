@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +46,15 @@ TABLES = {
     "agreement": ("agreement.csv", ["first", "second", "measure", *NUMBERS]),
 }
 """A study's tables: the file of each and its columns."""
-ABOUT_KEYS = {"model", "data", "simulated", "n", "n_of_method", "methods", "signed", "scoring", "command"}
+ABOUT_KEYS = {"model", "data", "simulated", "n", "methods", "signed", "scoring", "command"}
 
 
 @dataclass(frozen=True)
 class MethodResult:
-    """What a method, or an order by chance, scored on some images of a sample.
+    """What a method, or an order by chance, scored on the n images of a sample.
 
     Attributes
     ----------
-    positions : (n,) int
-        Which images.
     measures : dict
         Name of :data:`~core.explain.faithfulness.measures.MEASURES` -> (n,) float, NaN where there is no answer.
     curves : dict
@@ -64,7 +63,6 @@ class MethodResult:
         Of a method.
     """
 
-    positions: np.ndarray
     measures: dict[str, np.ndarray]
     curves: dict[str, np.ndarray]
     maps: np.ndarray | None
@@ -247,13 +245,12 @@ def _scores(results: Mapping[str, MethodResult], patients: np.ndarray) -> Iterab
         for name, measure in MEASURES.items():
             if name not in result.measures:
                 continue
-            values, whose = result.measures[name], patients[result.positions]
-            row = {"method": method, "measure": name} | _numbers(_mean(values, whose))
-            gain = _mean(np.full(len(values), np.nan), whose)
+            values = result.measures[name]
+            row = {"method": method, "measure": name} | _numbers(_mean(values, patients))
+            gain = _mean(np.full(len(values), np.nan), patients)
             if name in chance.measures and method != CHANCE:
-                # By chance every image was scored, in the sample's order.
-                better = values - chance.measures[name][result.positions]
-                gain = _mean(better if measure.higher else -better, whose, is_share=False)
+                better = values - chance.measures[name]
+                gain = _mean(better if measure.higher else -better, patients, is_share=False)
             yield row | dict(zip(GAINS, (gain.value, gain.low, gain.high), strict=True))
 
 
@@ -264,7 +261,7 @@ def _curves(
         for curve in CURVES:
             shares = Scoring(**scoring).shares(curve)
             for share, values in zip(shares, result.curves[curve].T, strict=True):
-                mean = bootstrap_by_patient(values, patients[result.positions], resamples=CURVE_RESAMPLES)
+                mean = bootstrap_by_patient(values, patients, resamples=CURVE_RESAMPLES)
                 yield {"method": method, "curve": curve, "share": share} | _numbers(mean)
 
 
@@ -296,31 +293,23 @@ def _localisation(
 
 def _agreement(results: Mapping[str, MethodResult], patients: np.ndarray) -> Iterable[dict[str, Any]]:
     methods = [method for method, result in results.items() if result.maps is not None]
-    pairs = [(first, second) for index, first in enumerate(methods) for second in methods[index + 1 :]]
-    values = {(*pair, measure): np.full(len(patients), np.nan) for measure in AGREEMENTS for pair in pairs}
+    places = list(combinations(range(len(methods)), 2))
+    if not places:
+        return
+    matrices: dict[str, list[np.ndarray]] = {measure: [] for measure in AGREEMENTS}
     for position in range(len(patients)):
-        maps = _maps_of(results, position)
-        if len(maps) < 2:
-            continue
-        stack = np.stack(list(maps.values()))
-        place = {method: index for index, method in enumerate(maps)}
-        for measure, matrix in (("rank_correlation", rank_correlations(stack)), ("top_overlap", top_overlaps(stack))):
-            for first, second in pairs:
-                if first in place and second in place:
-                    values[first, second, measure][position] = matrix[place[first], place[second]]
-    for (first, second, measure), found in values.items():
-        mean = _mean(found, patients, is_share=False)
-        yield {"first": first, "second": second, "measure": measure} | _numbers(mean)
+        stack = np.stack(list(_maps_of(results, position).values()))
+        matrices["rank_correlation"].append(rank_correlations(stack))
+        matrices["top_overlap"].append(top_overlaps(stack))
+    for measure, found in matrices.items():
+        for first, second in places:
+            mean = _mean(np.array([matrix[first, second] for matrix in found]), patients, is_share=False)
+            yield {"first": methods[first], "second": methods[second], "measure": measure} | _numbers(mean)
 
 
 def _maps_of(results: Mapping[str, MethodResult], position: int) -> dict[str, np.ndarray]:
-    """Method -> its map (S, S) of one image, of those that explained it."""
-    found = {}
-    for method, result in results.items():
-        places = np.flatnonzero(result.positions == position)
-        if result.maps is not None and len(places):
-            found[method] = np.asarray(result.maps[places[0]])
-    return found
+    """Method -> its map (S, S) of one image."""
+    return {method: np.asarray(result.maps[position]) for method, result in results.items() if result.maps is not None}
 
 
 def _mean(values: np.ndarray, patients: np.ndarray, *, is_share: bool = True) -> Share:

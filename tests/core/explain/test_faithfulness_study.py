@@ -93,7 +93,8 @@ def small(*methods, **options):
 def test_a_study_holds_what_its_definition_says(classifier, table, tmp_path):
     """The score, the agreement and the curve of one method, computed anew image by image."""
     study = run_study(classifier, table, small("bright", "costly", "empty"), tmp_path, name="shapes")
-    assert study.about["n_of_method"] == dict.fromkeys(BASELINES, 5) | {"bright": 5, "costly": 3, "empty": 5}
+    assert {name: study.score(name, "stability").n for name in ("bright", "costly")} == {"bright": 5, "costly": 3}
+    assert {name: study.score(name, "deletion").n for name in ("bright", "costly")} == {"bright": 5, "costly": 5}
     assert set(study.scores["method"]) == {*BASELINES, "bright", "costly", "empty"}
     images = to_unit(np.stack([classifier.prepare(read_pixels(path)) for path in table.frame["path"]]))
     targets = classifier.probabilities(images).argmax(axis=1)
@@ -111,7 +112,7 @@ def test_a_study_holds_what_its_definition_says(classifier, table, tmp_path):
     assert study.score("bright", "randomisation").value == pytest.approx(1)
     pair = study.agreement[(study.agreement["first"] == "bright") & (study.agreement["second"] == "costly")]
     assert pair["value"].tolist() == pytest.approx([-1, 0])
-    assert pair["n"].tolist() == [3, 3]
+    assert pair["n"].tolist() == [5, 5]
     assert study.score("empty", "mu_fidelity").n == 0
     assert np.isnan(study.matrix("rank_correlation").loc["empty", "bright"])
     assert study.about["signed"] == ["costly"]
@@ -255,7 +256,7 @@ def by_hand(n=N):
         if maps is not None:
             measures |= {"stability": gap, "sparseness": gap, "seconds": 1 - gap, "randomisation": 1 - gap}
         curves = {curve: np.tile(np.linspace(1, 0, len(QUICK.shares(curve))), (n, 1)) for curve in CURVES}
-        return MethodResult(np.arange(n), measures, curves, maps)
+        return MethodResult(measures, curves, maps)
 
     on_skull, elsewhere = generator.random((2, n, 20, 20)).astype(np.float32)
     on_skull[:, :, :2] += 2
@@ -267,7 +268,7 @@ def by_hand(n=N):
         "costly": result(chance[::-1] - 0.0, np.full(n, 0.9), elsewhere),
     }
     about = {
-        "model": "tiny", "data": "heads", "simulated": False, "n": n, "n_of_method": dict.fromkeys(results, n),
+        "model": "tiny", "data": "heads", "simulated": False, "n": n,
         "n_with_structures": n, "methods": ["bright", "costly"], "signed": ["costly"], "command": "python -m core",
         "scoring": QUICK.__dict__, "problems": [],
     }  # fmt: skip

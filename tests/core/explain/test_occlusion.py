@@ -122,3 +122,25 @@ def test_display_smooths_with_four_of_299_pixels():
     assert shown.sum() == pytest.approx(1, abs=1e-3)
     distance = np.arange(299) - 149
     assert np.sqrt((shown.sum(axis=0) * distance**2).sum()) == pytest.approx(4, rel=0.02)
+
+
+def test_patches_that_change_nothing_are_not_asked(bump):
+    """Outside the sector a frame is black already; a patch that holds one pixel of it is asked all the same."""
+    image = np.ones((1, SIZE, SIZE), np.float32)
+    image[0, :, 40:] = 0
+    image[0, 59, 59] = 0.5
+    model, whole = Additive(bump), Additive(bump)
+    by_hand = (image[0] * bump).reshape(15, 4, 15, 4).sum(axis=(1, 3)).repeat(4, axis=0).repeat(4, axis=1)
+    assert np.allclose(map_of(model, image), by_hand, atol=1e-6)
+    assert model.passes == 1 + 15 * 10 + 1
+    map_of(whole, image, fill="noise")
+    assert whole.passes == 1 + 225
+
+
+def test_a_black_image_loses_nothing(bump):
+    model = Additive(bump)
+    shares = []
+    black = np.zeros((1, SIZE, SIZE), np.float32)
+    assert not Occlusion().explain(model, black, np.array([0]), shares.append, patch=4).any()
+    assert model.passes == 1
+    assert shares[-1] == 1

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from core.zoo.runtime import BATCH_SIZES, _batch_plan
+from core.zoo.forward import BATCH_SIZES
+from core.zoo.runtime import _batch_plan
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +41,10 @@ def test_input_range_is_applied_inside(network, images):
 
 
 def test_functions_are_compiled_once_per_shape(network, images):
-    network.forward(images)
+    targets = np.zeros(len(images), int)
+    network.input_gradient(images, targets)
     before = dict(network._functions)
-    network.forward(images[::-1])
+    network.input_gradient(images[::-1], targets)
     assert network._functions == before
 
 
