@@ -8,16 +8,15 @@ Nothing is computed again but intervals: the studies stand in ``models/<name>/dr
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pandas as pd
 
+from benchmarks.studies import markdown, print_page
 from core.corruption import get as get_corruption
 from core.explain import get_method
-from core.explain.drift_study import FALLS, HALF, MEASURES, DriftStudy, read_study, study_folders
+from core.explain.drift_study import FALLS, FILES, HALF, MEASURES, DriftStudy, read_study
 from core.results import order_table, to_text
-from core.zoo import list_cards
 
 HEAD = """# Does the explanation break before the prediction does?
 
@@ -28,12 +27,6 @@ crop only). The *baseline* is how far the clean map agrees with those of other i
 agreement that means nothing. A map is *broken* once its agreement has fallen half of the way from 1 to that baseline,
 or, read more strictly, all of the way; a prediction has *flipped* once the class is no longer the clean one.
 """
-
-
-def markdown(rows: pd.DataFrame) -> str:
-    """A table in Markdown."""
-    lines = ["| " + " | ".join(rows.columns) + " |", "|" + "---|" * len(rows.columns)]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows.itertuples(index=False)])
 
 
 def figure_table(study: DriftStudy, measure: str) -> pd.DataFrame:
@@ -58,7 +51,7 @@ def chapter(study: DriftStudy) -> Iterator[str]:
     """One study: its sentences, what comes first, and the figures as tables."""
     about = study.about
     counts = ", ".join(f"{get_method(method).title} {n}" for method, n in about["n_of_method"].items())
-    yield f"## {about['model']} on {about['data']} ({study.origin} images)"
+    yield f"## {study.title}"
     yield f"Images: {counts}. Made by `{about['command']}`."
     for measure in MEASURES:
         for fall in FALLS:
@@ -71,20 +64,8 @@ def chapter(study: DriftStudy) -> Iterator[str]:
         yield markdown(figure_table(study, measure))
 
 
-def report(studies: Iterable[DriftStudy]) -> str:
-    parts = [HEAD.strip()]
-    for study in studies:
-        parts += chapter(study)
-    return "\n\n".join(parts)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args()
-    studies = [read_study(folder) for card in list_cards() for folder in study_folders(card.name)]
-    if not studies:
-        raise SystemExit("No model has a drift study yet; make one with python -m core drift.")
-    print(report(sorted(studies, key=lambda study: not study.about["simulated"])))
+    print_page(__doc__, FILES, read_study, [HEAD.strip()], chapter)
 
 
 if __name__ == "__main__":

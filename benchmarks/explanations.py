@@ -8,12 +8,12 @@ Nothing is computed again: the studies stand in ``models/<name>/faithfulness`` a
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from benchmarks.explanation_drift import markdown
-from core.explain.faithfulness import MEASURES, FaithfulnessStudy, read_study, study_folders
-from core.explain.faithfulness.study import AGREEMENTS
+from benchmarks.studies import markdown, print_page
+from core.explain.coverage import coverage
+from core.explain.faithfulness import MEASURES, FaithfulnessStudy, read_study
+from core.explain.faithfulness.study import AGREEMENTS, FILES
 from core.explain.faithfulness.tables import (
     agreement_table,
     finding_table,
@@ -46,6 +46,17 @@ def measures_list() -> str:
         + (f" {measure.paper}" if measure.paper else "")
         for measure in MEASURES.values()
     )
+
+
+def coverage_parts() -> list[str]:
+    """The table of methods and models, and the reasons its numbers stand for."""
+    found = coverage(list_cards())
+    return [
+        "## Which method works on which model",
+        "As each method answers of itself when asked about a model's card; `python -m core methods` prints the same.",
+        markdown(found.table()),
+        "\n".join(f"- {reason}" for reason in found.numbered_reasons()),
+    ]
 
 
 def settings_line(study: FaithfulnessStudy) -> str:
@@ -81,20 +92,8 @@ def chapter(study: FaithfulnessStudy) -> Iterator[str]:
     yield markdown(measure_table(study))
 
 
-def report(studies: Iterable[FaithfulnessStudy]) -> str:
-    parts = [HEAD.strip(), measures_list()]
-    for study in studies:
-        parts += chapter(study)
-    return "\n\n".join(parts)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args()
-    studies = [read_study(folder) for card in list_cards() for folder in study_folders(card.name)]
-    if not studies:
-        raise SystemExit("No model has a study of faithfulness yet; make one with python -m core faithfulness.")
-    print(report(sorted(studies, key=lambda study: not study.about["simulated"])))
+    print_page(__doc__, FILES, read_study, [HEAD.strip(), measures_list(), *coverage_parts()], chapter)
 
 
 if __name__ == "__main__":

@@ -32,11 +32,13 @@ from core.explain.activation_maximization import preset as maximisation_preset
 from core.explain.base import Progress, no_progress
 from core.explain.detector_gallery import PER_PLANE, GalleryRow
 from core.explain.detector_gallery import detector_gallery as gallery_of
-from core.explain.drift_study import DriftStudy, study_folders
+from core.explain.drift_study import FILES as DRIFT_FILES
+from core.explain.drift_study import DriftStudy
 from core.explain.drift_study import read_study as read_drift_study
 from core.explain.faithfulness import FaithfulnessStudy, Scores, Scoring, refer, score_map
 from core.explain.faithfulness import read_study as read_faithfulness_study
-from core.explain.faithfulness import study_folders as faithfulness_study_folders
+from core.explain.faithfulness.study import FILES as FAITHFULNESS_FILES
+from core.explain.localisation import Structures, at_input, structures_of
 from core.explain.superpixels import SEGMENTATIONS, SuperpixelExplanation, SuperpixelMethod
 from core.library import NamedImage, curve_sample, open_image
 from core.live import LiveSubject, Move
@@ -128,6 +130,12 @@ def named_image(image_id: str) -> NamedImage:
     return open_image(image_id)
 
 
+@st.cache_resource(max_entries=24, show_spinner=False)
+def named_structures(image_id: str) -> Structures | None:
+    """The anatomy of a sample or phantom, at its full size, where it is known; read-only as the image is."""
+    return structures_of({"path": image_id})
+
+
 @st.cache_data(max_entries=8, scope="session", show_spinner=False)
 def preprocessed(sha256: str, settings: str, chain: str, _pixels: np.ndarray, _settings: Any) -> Preprocessed:
     """All stages of a frame. ``settings`` is the JSON of ``_settings``, the key that Streamlit hashes."""
@@ -180,7 +188,7 @@ def _opened_reviews(url: str) -> ReviewStore:
 @st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
 def drift_folders(card: Card) -> list[Path]:
     """Where the drift studies of a model are kept."""
-    return study_folders(card.name)
+    return DRIFT_FILES.folders(card.name)
 
 
 @st.cache_resource(ttl="1m", max_entries=16, show_spinner=False)
@@ -192,7 +200,7 @@ def drift_study(folder: Path) -> DriftStudy:
 @st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
 def faithfulness_folders(card: Card) -> list[Path]:
     """Where the studies of faithfulness of a model are kept."""
-    return faithfulness_study_folders(card.name)
+    return FAITHFULNESS_FILES.folders(card.name)
 
 
 @st.cache_resource(ttl="1m", max_entries=16, show_spinner=False)
@@ -323,9 +331,10 @@ def threshold_checks(card: Card, threshold: float) -> list[ThresholdCheck]:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A map (S, S) float32, the seconds it took when it was computed, and the superpixels of methods that have any."""
+    """A map (S, S) float32, what its method tells of it, the seconds it took, and the superpixels where it has any."""
 
     values: np.ndarray
+    note: str
     seconds: float
     superpixels: SuperpixelExplanation | None = None
 
@@ -346,12 +355,13 @@ def explanation(
     """
 
     def compute() -> Explanation:
-        started = time.perf_counter()
+        started, superpixels = time.perf_counter(), None
         if isinstance(method, SuperpixelMethod):
-            found = method.explain_superpixels(model, to_unit(image), target, progress, segmentation=segmentation)
-            return Explanation(found.map, time.perf_counter() - started, found)
-        values = method.explain_one(model, to_unit(image), target, progress)
-        return Explanation(values, time.perf_counter() - started)
+            superpixels = method.explain_superpixels(model, to_unit(image), target, progress, segmentation=segmentation)
+            explained = superpixels.explained
+        else:
+            explained = method.explain_and_tell(model, to_unit(image), target, progress)
+        return Explanation(explained.map, explained.note, time.perf_counter() - started, superpixels)
 
     return result_store().get(_explanation_key(model.card, sha256, method, target, distortion, segmentation), compute)
 
@@ -435,13 +445,21 @@ def _maximisation_key(card: Card, target: int, preset: str) -> tuple[Hashable, .
 
 
 def image_facts(
-    model: Classifier, sha256: str, pixels: np.ndarray, method: Method, target: int
+    model: Classifier, image_id: str, method: Method, target: int
 ) -> tuple[ImageFacts, np.ndarray, np.ndarray]:
-    """What is measured of a frame and its map, with the prepared image (S, S) uint8 and the map (S, S) themselves."""
-    image = prepared(sha256, pixels, model.card)
-    values = explanation(model, sha256, image, method, target).values
-    key = ("facts", _explanation_key(model.card, sha256, method, target, None, DEFAULT_SEGMENTATION))
-    return result_store().get(key, lambda: measure(clean(pixels, model.settings), image, values)), image, values
+    """What is measured of a named image and its map, with the prepared image (S, S) uint8 and the map (S, S)."""
+    frame = named_image(image_id).frame
+    image = prepared(frame.sha256, frame.pixels, model.card)
+    values = explanation(model, frame.sha256, image, method, target).values
+
+    def compute() -> ImageFacts:
+        source = clean(frame.pixels, model.settings)
+        found = named_structures(image_id)
+        anatomy = None if found is None else at_input(found, source, model.settings, model.card.size)
+        return measure(source, image, values, anatomy)
+
+    key = ("facts", _explanation_key(model.card, frame.sha256, method, target, None, DEFAULT_SEGMENTATION))
+    return result_store().get(key, compute), image, values
 
 
 class Job:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ import pandas as pd
 from core.errors import ParameterError
 from core.evaluation import bootstrap_by_patient
 from core.explain.detector_gallery import density, places
+from core.explain.localisation import OUTSIDE, Place, Structures, localise, parts_of
 from core.preprocessing import Cleaned
 from core.zoo.assessment import Assessment, confidence_in_answer
 
@@ -44,11 +46,15 @@ class ImageFacts:
     density : dict
         Place of :data:`PLACES` -> density of the relevance there over that in the whole image, 1 for a map without
         preference; None where the map says nothing in favour of the class.
+    structures : tuple of Place or None
+        Where the highest tenth of the map lies, structure by structure; empty where the map says nothing in favour of
+        the class, None where nobody knows the anatomy.
     """
 
     sector: float
     contrast: float
     density: dict[str, float | None]
+    structures: tuple[Place, ...] | None = None
 
 
 def errors_of(assessment: Assessment, order: str = "most", chosen: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -92,7 +98,7 @@ def cells_of(rows: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
     return dict(sorted(cells.items(), key=lambda item: -len(item[1])))
 
 
-def measure(source: Cleaned, image: np.ndarray, values: np.ndarray) -> ImageFacts:
+def measure(source: Cleaned, image: np.ndarray, values: np.ndarray, anatomy: Structures | None = None) -> ImageFacts:
     """Facts of one image.
 
     Parameters
@@ -103,6 +109,8 @@ def measure(source: Cleaned, image: np.ndarray, values: np.ndarray) -> ImageFact
         What the network sees of it.
     values : (S, S) float
         The map of the predicted class.
+    anatomy : Structures, optional
+        Labels (S, S) of what the image shows, where they are known.
     """
     gray = source.gray[source.sector].astype(np.float64) / 255
     masks = {"centre": _centre(image.shape)} | places(image)
@@ -110,7 +118,26 @@ def measure(source: Cleaned, image: np.ndarray, values: np.ndarray) -> ImageFact
         float(source.sector.mean()),
         float(gray.std()) if gray.size else 0.0,
         {place: density(values, masks[place]) for place in PLACES},
+        None if anatomy is None else _structures(values, anatomy),
     )
+
+
+def _structures(values: np.ndarray, anatomy: Structures) -> tuple[Place, ...]:
+    return tuple(localise(values, parts_of(anatomy, {}))) if values.max() > 0 else ()
+
+
+def structure_table(facts: ImageFacts) -> pd.DataFrame:
+    """What one map says of each structure in view, that of most relevance first; empty where nothing is known."""
+    rows = [
+        {
+            "structure": place.structure,
+            "of the highest 10 % (%)": 100 * place.relevance,
+            "of the image (%)": 100 * place.area,
+            "times its area": place.enrichment,
+        }
+        for place in sorted(facts.structures or (), key=lambda place: -place.relevance)
+    ]
+    return pd.DataFrame(rows)
 
 
 def describe(assessment: Assessment, cell: tuple[str, str], facts: Sequence[ImageFacts], method: str) -> list[str]:
@@ -147,7 +174,31 @@ def describe(assessment: Assessment, cell: tuple[str, str], facts: Sequence[Imag
             if parts
             else f"No map of {method} says anything in favour of {predicted}."
         )
+        if parts:
+            sentences += _anatomy(facts)
     return sentences
+
+
+def _anatomy(facts: Sequence[ImageFacts]) -> list[str]:
+    """The structure that holds most of the highest relevance, of those that half of the images show or more."""
+    if all(one.structures is None for one in facts):
+        return ["Nobody has marked the anatomy of these images, so no structure can be named."]
+    known = [one.structures for one in facts if one.structures]
+    if not known:
+        return []
+    found: dict[str, list[Place]] = {}
+    for place in chain.from_iterable(known):
+        found.setdefault(place.structure, []).append(place)
+    common = {name: seen for name, seen in found.items() if 2 * len(seen) >= len(known)}
+    name, seen = max(common.items(), key=lambda item: np.mean([place.relevance for place in item[1]]))
+    relevance, area = ([100 * getattr(place, field) for place in seen] for field in ("relevance", "area"))
+    times = np.mean(relevance) / np.mean(area)
+    where = name if name == OUTSIDE else f"in the structure *{name}*"
+    return [
+        f"Of the highest 10 % of it, the largest part lies {where}: {_range(relevance, '.0f')} %, on "
+        f"{_range(area, '.0f')} % of the image, {times:.1f} times its area (in view in {len(seen)} of the "
+        f"{len(known)})."
+    ]
 
 
 def _mean(rows: pd.DataFrame) -> str:

@@ -41,7 +41,7 @@ def to_text(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.map(_cell_text)
 
 
-def to_csv(frame: pd.DataFrame) -> str:
+def flat(frame: pd.DataFrame) -> pd.DataFrame:
     """The table for programs: a column of shares becomes value, ``_low``, ``_high`` and ``_n``, unrounded."""
     columns: dict[str, list[object]] = {}
     for name in frame:
@@ -52,7 +52,12 @@ def to_csv(frame: pd.DataFrame) -> str:
         columns[name] = [value.value if isinstance(value, Share) else value for value in values]
         for part in ("low", "high", "n"):
             columns[f"{name}_{part}"] = [getattr(value, part) if isinstance(value, Share) else None for value in values]
-    return pd.DataFrame(columns).to_csv(index=False)
+    return pd.DataFrame(columns)
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """What :func:`flat` gives, as CSV."""
+    return flat(frame).to_csv(index=False)
 
 
 def _cell_text(value: object) -> object:

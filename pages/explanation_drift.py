@@ -13,30 +13,17 @@ from core.explain.drift_study import ABOUT_NAME, ALL_KINDS, FALLS, HALF, MEASURE
 from core.figures import drift_figure, order_figure
 from core.library import can_be_simulated
 from core.results import order_table
-from core.zoo.cards import TASKS, Card
-from pages.components.frame import errors_as_sentences
-from pages.components.link import linked, linked_choice, one_of
+from core.zoo.cards import TASKS
+from pages.components.link import linked_choice
 from pages.components.model_picker import pick_model
-from pages.components.state import AXIS, FALL, KIND, MEASURE, STUDY
+from pages.components.state import AXIS, FALL, KIND, MEASURE
+from pages.components.study_picker import pick_study
 from pages.components.tables import table
 
 STATIC = {"displayModeBar": False}
 AXES = {"intensity": "Intensity", "ssim": "SSIM"}
 FALL_TITLES = {"half" if fall == HALF else "whole": words.capitalize() for fall, words in FALLS.items()}
 FALL_VALUES = dict(zip(FALL_TITLES, FALLS, strict=True))
-
-
-def read_studies(card: Card) -> dict[str, tuple[Path, DriftStudy]]:
-    """Studies by the name of their folder; a damaged one gets its sentence and hides no other."""
-    found = {}
-    for folder in cache.drift_folders(card):
-        with errors_as_sentences():
-            found[folder.name] = folder, cache.drift_study(folder)
-    return found
-
-
-def title_of(study: DriftStudy) -> str:
-    return f"{study.about['data']} ({study.origin}, n = {study.about['n']})"
 
 
 def show_order(order: pd.DataFrame, kind: str, title: str) -> None:
@@ -56,7 +43,7 @@ def show_study(folder: Path, study: DriftStudy, kind: str, measure: str, axis: s
     tables = cache.drift_tables(study, measure, FALL_VALUES[fall])
     corruption = get_corruption(kind)
     name = f"{study.about['model']}_{folder.name}"
-    st.subheader(f"Which breaks first? {title_of(study)}")
+    st.subheader(f"Which breaks first? {study.label}")
     st.markdown(tables.conclusion)
     left, right = st.columns(2)
     with left:
@@ -122,19 +109,9 @@ st.title("Explanation drift")
 st.markdown("Choose a study and read whether maps of where the network looked break before its answer does.")
 with st.container(border=True):
     card = pick_model(TASKS, with_weights=False)
-    studies = read_studies(card)
-    if studies:
-        first = next(iter(studies))
-        chosen = linked(
-            st.selectbox,
-            "Data",
-            list(studies),
-            key=STUDY,
-            default=first,
-            parse=one_of(list(studies)),
-            format_func=lambda name: title_of(studies[name][1]) if name in studies else name,
-        )
-        folder, study = studies.get(chosen, studies[first])
+    picked = pick_study(cache.drift_folders(card), cache.drift_study)
+    if picked:
+        folder, study = picked
         kinds = {kind: get_corruption(kind).title for kind in study.kinds}
         with st.container(horizontal=True):
             kind = linked_choice("Distortion", kinds, key=KIND, default=study.kinds[0])
@@ -142,7 +119,7 @@ with st.container(border=True):
             axis = linked_choice("Against", AXES, key=AXIS, default="intensity")
             fall = linked_choice("A map is broken where it has fallen", FALL_TITLES, key=FALL, default="half")
 
-if studies:
+if picked:
     show_study(folder, study, kind, measure, axis, fall)
 else:
     st.info(

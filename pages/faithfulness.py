@@ -15,33 +15,20 @@ from core.explain.faithfulness.tables import (
     structure_table,
 )
 from core.explanation_figures import agreement_figure, hiding_figure, scoreboard_figure
-from core.zoo.cards import TASKS, Card
-from pages.components.frame import errors_as_sentences
-from pages.components.link import linked, linked_choice, one_of
+from core.zoo.cards import TASKS
+from pages.components.link import linked_choice
 from pages.components.model_picker import pick_model
-from pages.components.state import AGREEMENT, STUDY, TRUTH_CURVE
+from pages.components.state import AGREEMENT, TRUTH_CURVE
+from pages.components.study_picker import pick_study
 from pages.components.tables import table
 
 STATIC = {"displayModeBar": False}
 CURVE_TITLES = {name: words[0].upper() + words[1:] for name, words in CURVES.items()}
 
 
-def read_studies(card: Card) -> dict[str, tuple[Path, FaithfulnessStudy]]:
-    """Studies by the name of their folder; a damaged one gets its sentence and hides no other."""
-    found = {}
-    for folder in cache.faithfulness_folders(card):
-        with errors_as_sentences():
-            found[folder.name] = folder, cache.faithfulness_study(folder)
-    return found
-
-
-def title_of_study(study: FaithfulnessStudy) -> str:
-    return f"{study.about['data']} ({study.origin}, n = {study.about['n']})"
-
-
 def show_scoreboard(study: FaithfulnessStudy, name: str) -> None:
     """Sentences, dots and table: faithful, stable, sharp, fast."""
-    st.header(f"Which tells the truth? {title_of_study(study)}")
+    st.header(f"Which tells the truth? {study.label}")
     st.markdown("\n".join(f"- {sentence}" for sentence in study.conclusions()))
     board = scoreboard_table(study)
     by_title = {title_of(method): method for method in study.methods}
@@ -146,21 +133,10 @@ st.title("Faithfulness")
 st.markdown("Choose a study and read which explanation method tells the truth about the network.")
 with st.container(border=True):
     card = pick_model(TASKS, with_weights=False)
-    studies = read_studies(card)
-    if studies:
-        first = next(iter(studies))
-        chosen = linked(
-            st.selectbox,
-            "Data",
-            list(studies),
-            key=STUDY,
-            default=first,
-            parse=one_of(list(studies)),
-            format_func=lambda name: title_of_study(studies[name][1]) if name in studies else name,
-        )
-        folder, study = studies.get(chosen, studies[first])
+    picked = pick_study(cache.faithfulness_folders(card), cache.faithfulness_study)
 
-if studies:
+if picked:
+    folder, study = picked
     name = f"{card.name}_{folder.name}"
     show_scoreboard(study, name)
     show_curves(study, name)

@@ -6,7 +6,8 @@ import numpy as np
 import streamlit as st
 
 from core import cache
-from core.explain import METHODS, get_method
+from core.explain import METHODS, get_method, methods_for
+from core.explain.coverage import coverage
 from core.explain.superpixels import SuperpixelMethod
 from core.preprocessing import PreprocessingSettings
 from core.zoo import Card, Classifier
@@ -22,6 +23,7 @@ from pages.components.model_picker import CLASSIFICATION, DETECTION, model_when_
 from pages.components.pictures import picture, to_display
 from pages.components.state import BESIDE, DISTORTED, TARGET
 from pages.components.state import METHODS as METHODS_KEY
+from pages.components.tables import table
 
 PREDICTED = "predicted"
 FIRST_SHOWN = 4  # methods shown without being chosen
@@ -67,6 +69,21 @@ def second_view(beside: str, view: View, probabilities: np.ndarray, asked: str) 
     return None
 
 
+def show_coverage() -> None:
+    """Every method against every installed model."""
+    with st.expander("Which method works on which model, and why not", icon=":material/grid_on:"):
+        found = coverage(cache.cards())
+        table(
+            found.table(),
+            "Methods and the models they can explain",
+            "methods_and_models",
+            height="content",
+            column_config={"method": st.column_config.Column(pinned=True)},
+        )
+        for reason in found.numbered_reasons():
+            st.caption(reason)
+
+
 st.title("Interpretability")
 st.markdown("Choose a class and compare where different methods say the network found its evidence.")
 picked, card = pick_image_and_model((*CLASSIFICATION, DETECTION))
@@ -74,7 +91,7 @@ note_on_classes(picked, card)
 
 if picked:
     obstacles = {name: get_method(name).obstacle(card) for name in METHODS}
-    ordered = [name for name in sorted(METHODS, key=lambda name: METHODS[name].order) if obstacles[name] is None]
+    ordered = methods_for(card)
     titles = {PREDICTED: "predicted class"} | {name: name for name in card.classes}
     target_name = linked_choice("Evidence for", titles, key=TARGET, default=PREDICTED)
     chosen = linked(
@@ -122,6 +139,7 @@ if picked:
             for name in ordered:
                 method = get_method(name)
                 st.markdown(f"**{method.title}**: {method.explanation} {method.trust} *{method.paper}*")
+        show_coverage()
         show_maximisation(model, target)
         if card.task == DETECTION:
             show_gallery(model, ordered, style.colour_map, style.opacity)

@@ -1,4 +1,4 @@
-"""``explain``, ``maximise``, ``drift``, ``faithfulness``: where a model looked, and whether that is the truth."""
+"""``methods``, ``explain``, ``maximise``, ``drift``, ``faithfulness``: where a model looked, and is it true?"""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ from core.images import encode_png, read_image
 
 
 def register(commands: Any) -> None:
+    command = add_command(commands, "methods", _methods, "list the methods of explanation, and which models each fits")
+    json_option(command)
+
     command = add_command(commands, "explain", _explain, "map of where a model looked: map.npy and overlay.png")
     command.add_argument("image", type=Path)
     command.add_argument("--method", required=True)
@@ -48,6 +51,7 @@ def register(commands: Any) -> None:
     model_option(command)
     command.add_argument("--target", required=True, metavar="CLASS")
     command.add_argument("--preset", default="readable", metavar="NAME", help="readable, thesis_text or thesis_annex")
+    command.add_argument("--steps", type=positive, metavar="N", help="of gradient ascent; the preset's otherwise")
     command.add_argument("--seed", type=natural, default=0)
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     json_option(command)
@@ -99,11 +103,30 @@ def register(commands: Any) -> None:
     json_option(command)
 
 
+def _methods(options: argparse.Namespace) -> int:
+    from core.explain import get_method
+    from core.explain.coverage import WORKS, coverage
+    from core.zoo import list_cards
+
+    found = coverage(list_cards())
+    for name, models in found.obstacles.items():
+        method = get_method(name)
+        if options.json:
+            about = {field: getattr(method, field) for field in ("title", "family", "signed", "costly", "paper")}
+            print_json({"name": name} | about | {"models": models})
+            continue
+        print(f"{name:24} {method.title}. {method.explanation} {method.paper}")
+        for model, reason in models.items():
+            print(f"  {model:24} {reason or WORKS}")
+    return EXIT_OK
+
+
 def _explain(options: argparse.Namespace) -> int:
     from core.explain import get_method
 
     method = get_method(options.method)
     card = card_of(options.model)
+    method.check(card)
     if options.target is not None:
         _check_class(card, options.target)
     frame = read_image(options.image)
@@ -115,11 +138,11 @@ def _explain(options: argparse.Namespace) -> int:
     prediction = model.predict_prepared(image[None])
     target = options.target or prediction.labels[0]
     started = time.perf_counter()
-    values = method.explain_one(model, to_unit(image), card.classes.index(target), Progress(method.title))
+    explained = method.explain_and_tell(model, to_unit(image), card.classes.index(target), Progress(method.title))
     seconds = time.perf_counter() - started
     options.out.mkdir(parents=True, exist_ok=True)
-    np.save(options.out / "map.npy", values)
-    (options.out / "overlay.png").write_bytes(encode_png(overlay(image, values, symmetric=method.signed)))
+    np.save(options.out / "map.npy", explained.map)
+    (options.out / "overlay.png").write_bytes(encode_png(overlay(image, explained.map, symmetric=method.signed)))
     row = {
         "path": str(options.image),
         "model": card.name,
@@ -127,20 +150,24 @@ def _explain(options: argparse.Namespace) -> int:
         "target": target,
         "label": prediction.labels[0],
         "probability": float(prediction.probabilities[0, card.classes.index(target)]),
-        "shape": list(values.shape),
+        "shape": list(explained.map.shape),
+        "facts": explained.facts,
         "seconds": round(seconds, 3),
     }
     if options.json:
         print_json(row)
     else:
         print(f"{method.title} of {target} (probability {row['probability']:.3f}) in {seconds:.2f} s: {options.out}")
+        if explained.note:
+            print(explained.note)
     return EXIT_OK
 
 
 def _maximise(options: argparse.Namespace) -> int:
     from core.explain.activation_maximization import activation_maximization, preset
 
-    settings = replace(preset(options.preset), seed=options.seed)
+    settings = preset(options.preset)
+    settings = replace(settings, seed=options.seed, steps=options.steps or settings.steps)
     card = card_of(options.model)
     _check_class(card, options.target)
     model = load_named(options.model)
@@ -170,8 +197,8 @@ def _check_class(card: Any, name: str) -> None:
 def _drift(options: argparse.Namespace) -> int:
     from core.corruption import CORRUPTIONS
     from core.datasets import load
-    from core.explain import get_method
-    from core.explain.drift import DriftSettings, check_methods, methods_for, run_study
+    from core.explain import get_method, methods_for
+    from core.explain.drift import DriftSettings, check_model, run_study
     from core.explain.drift_study import MEASURES
 
     card = card_of(options.model)
@@ -183,7 +210,7 @@ def _drift(options: argparse.Namespace) -> int:
         tuple(dict.fromkeys(options.method or quick)),
         **{name: value for name, value in given.items() if value is not None},
     )
-    check_methods(card, settings.methods)
+    check_model(card, settings.methods)
     # A detector's classes are no labels: its sample may show anything.
     classes = None if card.task == "corruption" else card.classes
     table = load(options.data, head_label="BPD" if "BPD" in card.classes else "brain", classes=classes)
@@ -208,9 +235,9 @@ def _drift(options: argparse.Namespace) -> int:
 
 def _faithfulness(options: argparse.Namespace) -> int:
     from core.datasets import load
-    from core.explain.drift import methods_for
-    from core.explain.faithfulness import FaithfulnessSettings, Scoring, check_methods, run_study, untrained
-    from core.explain.faithfulness.study import FOLDER
+    from core.explain import check_methods, methods_for
+    from core.explain.faithfulness import FaithfulnessSettings, Scoring, run_study, untrained
+    from core.explain.faithfulness.study import FILES
     from core.sweep.study import slug
 
     card = card_of(options.model)
@@ -241,7 +268,7 @@ def _faithfulness(options: argparse.Namespace) -> int:
         complain(problem)
     study.write(options.out)
     if options.record:
-        study.write(model_folder(options.model) / model_name(options.model) / FOLDER / slug(options.record))
+        study.write(model_folder(options.model) / model_name(options.model) / FILES.name / slug(options.record))
     if options.json:
         for row in json.loads(study.scores.to_json(orient="records")):
             print_json({"simulated": study.about["simulated"]} | row)

@@ -87,10 +87,6 @@ def side_of(table: Any, split: str | None) -> Any:
     if not len(table):
         raise ParameterError(f"The data have no side {split!r}; leave --split out or choose train or test.")
     return table
-    table = table.where(split=split)
-    if not len(table):
-        raise ParameterError(f"The data have no side {split!r}; leave --split out or choose train or test.")
-    return table
 
 
 def add_command(

@@ -6,14 +6,23 @@ A file in this folder that defines a :class:`~core.explain.base.Method` is a met
 import importlib
 import pkgutil
 
-from core.explain.base import METHODS, Method, get_method
+from core.explain.base import METHODS, Method, check_methods, get_method, methods_for, ordered_methods
 from core.explain.cam import ActivationMethod
 from core.zoo.cards import Card
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["METHODS", "ActivationMethod", "Method", "get_method", "quick_method"]
+__all__ = [
+    "METHODS",
+    "ActivationMethod",
+    "Method",
+    "check_methods",
+    "get_method",
+    "methods_for",
+    "ordered_methods",
+    "quick_method",
+]
 
 
 def quick_method(card: Card) -> ActivationMethod:

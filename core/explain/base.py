@@ -7,7 +7,8 @@ place speaks for the target. Rendering is apart (:mod:`core.explain.rendering`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -24,6 +25,25 @@ Progress = Callable[[float], None]
 
 def no_progress(share: float) -> None:
     """Report to nobody."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A map with what its method can tell of it.
+
+    Attributes
+    ----------
+    map : (S, S) float32
+    facts : dict
+        Figures that say how far this map can be trusted, by name; None where one is not finite. Empty where the method
+        measures nothing of the kind.
+    note : str
+        The same as a sentence.
+    """
+
+    map: np.ndarray
+    facts: dict[str, float | None] = field(default_factory=dict)
+    note: str = ""
 
 
 class Method(ABC):
@@ -66,6 +86,11 @@ class Method(ABC):
         """Why the method cannot explain this model, as a sentence; None where it can."""
         return None
 
+    def check(self, card: Card) -> None:
+        """ParameterError with the obstacle, if there is one."""
+        if obstacle := self.obstacle(card):
+            raise ParameterError(obstacle)
+
     @abstractmethod
     def explain(
         self, model: Classifier, images: np.ndarray, targets: np.ndarray, progress: Progress = no_progress
@@ -78,6 +103,12 @@ class Method(ABC):
         """The map (S, S) of one image (S, S)."""
         return self.explain(model, image[None], np.array([target]), progress)[0]
 
+    def explain_and_tell(
+        self, model: Classifier, image: np.ndarray, target: int, progress: Progress = no_progress
+    ) -> Explained:
+        """The map of one image (S, S) with what the method can tell of it; methods that can override this."""
+        return Explained(self.explain_one(model, image, target, progress))
+
 
 METHODS: dict[str, Method] = {}
 
@@ -86,6 +117,22 @@ def get_method(name: str) -> Method:
     if name not in METHODS:
         raise ParameterError(f"There is no method {name!r}; choose one of {', '.join(METHODS)}.")
     return METHODS[name]
+
+
+def ordered_methods() -> list[Method]:
+    """All methods, in the order people know them by."""
+    return sorted(METHODS.values(), key=lambda method: method.order)
+
+
+def methods_for(card: Card) -> list[str]:
+    """The methods that can explain the model of ``card``, in the order people know them by."""
+    return [method.name for method in ordered_methods() if method.obstacle(card) is None]
+
+
+def check_methods(card: Card, names: Iterable[str]) -> None:
+    """ParameterError if one of the methods cannot explain the model of ``card``."""
+    for name in names:
+        get_method(name).check(card)
 
 
 def resize_maps(maps: np.ndarray, size: int) -> np.ndarray:

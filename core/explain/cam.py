@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import ParameterError
 from core.explain.base import Method, Progress, no_progress, resize_maps
 from core.zoo.architectures import LOGITS_LAYER
 
@@ -61,8 +60,7 @@ class ClassActivationMapping(ActivationMethod):
     def look(
         self, model: Classifier, images: np.ndarray, targets: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if obstacle := self.obstacle(model.card):
-            raise ParameterError(obstacle)
+        self.check(model.card)
         logits, maps = model.network.feature_maps(images)
         kernel = np.asarray(model.network.model.get_layer(LOGITS_LAYER).kernel)
         coarse = weigh(maps, kernel[:, targets].T)

@@ -29,7 +29,7 @@ from core.corruption import get as get_corruption
 from core.datasets import Table
 from core.errors import ParameterError
 from core.explain.agreement import TOP_SHARE, rank_correlation, rank_correlations, top_overlap, top_overlaps
-from core.explain.base import METHODS, Progress, get_method, no_progress
+from core.explain.base import Progress, check_methods, get_method, no_progress
 from core.explain.drift_study import COLUMNS, MEASURES, NUMBERS, DriftStudy
 from core.explain.sample import Sample, open_sample, spread, spread_positions
 from core.parallel import in_threads
@@ -91,20 +91,13 @@ class DriftSettings:
         return get_corruption(kind).slider_maximum * np.linspace(0, 1, self.steps) ** 2
 
 
-def check_methods(card: Card, names: Sequence[str]) -> None:
+def check_model(card: Card, names: Sequence[str]) -> None:
     """ParameterError if one of the methods cannot explain the model of ``card``, or maps cannot be laid back for it."""
-    for name in names:
-        if obstacle := get_method(name).obstacle(card):
-            raise ParameterError(obstacle)
+    check_methods(card, names)
     if PreprocessingSettings.from_dict(card.preprocessing).aspect != "stretch":
         raise ParameterError(
             "A drift study needs a model whose input spans the whole frame; this one's is padded to a square."
         )
-
-
-def methods_for(card: Card) -> list[str]:
-    """The methods that can explain the model of ``card``, in the order people know them by."""
-    return [name for name in sorted(METHODS, key=lambda name: METHODS[name].order) if not METHODS[name].obstacle(card)]
 
 
 def run_study(
@@ -136,7 +129,7 @@ def run_study(
     DatasetError
         If fewer than two images can be read.
     """
-    check_methods(model.card, settings.methods)
+    check_model(model.card, settings.methods)
     sample, problems = open_sample(model, spread(table, settings.limit))
     parts = {method: _part(sample, method, settings) for method in settings.methods}
     meter = _Meter(progress, sum(_weight(method, len(part)) for method, part in parts.items()), settings)

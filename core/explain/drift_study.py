@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,10 @@ import pandas as pd
 
 from core.corruption import CORRUPTIONS
 from core.corruption import get as get_corruption
-from core.errors import DatasetError
 from core.evaluation import CURVE_RESAMPLES, Share, bootstrap_by_patient, share_by_patient
 from core.explain.agreement import TOP_SHARE
 from core.explain.base import METHODS, get_method
-from core.zoo.registry import MODELS_FOLDER
+from core.explain.stored_study import StoredStudy, StudyFiles
 
 MEASURES = {"rank_correlation": "Rank correlation", "top_overlap": f"Overlap of the highest {100 * TOP_SHARE:.0f} %"}
 """What maps are compared by; columns of the rows, with what people call them."""
@@ -38,16 +36,15 @@ the second a stricter one to see how much hangs on it."""
 HALF = next(iter(FALLS))
 ROUNDING = 1e-6
 ALL_KINDS = "all"
-FOLDER = "drift"
-"""Where a model's folder keeps its studies, one folder each."""
-ROWS_NAME, ABOUT_NAME = "drift.csv.gz", "drift.json"
+FILES = StudyFiles("drift", "drift study")
+ROWS_NAME, ABOUT_NAME = "drift.csv.gz", FILES.about_name
 NUMBERS = ("intensity", "ssim", "probability", *MEASURES, *(f"baseline_{measure}" for measure in MEASURES))
 COLUMNS = ("number", "image", "patient", "label", "target", "kind", "predicted", "method", *NUMBERS)
 ABOUT_KEYS = {"model", "data", "simulated", "n", "n_of_method", "kinds", "methods", "steps", "seed"}
 
 
 @dataclass(frozen=True)
-class DriftStudy:
+class DriftStudy(StoredStudy):
     """What a study found.
 
     Attributes
@@ -66,15 +63,6 @@ class DriftStudy:
     @property
     def kinds(self) -> list[str]:
         return list(self.about["kinds"])
-
-    @property
-    def methods(self) -> list[str]:
-        return list(self.about["methods"])
-
-    @property
-    def origin(self) -> str:
-        """``simulated`` or ``real``."""
-        return "simulated" if self.about["simulated"] else "real"
 
     def curves(self, measure: str) -> pd.DataFrame:
         """Agreement by level: kind, method, intensity, ssim, n, mean, low, high, baseline.
@@ -190,7 +178,7 @@ class DriftStudy:
             "order": {measure: json.loads(self.order(measure).to_json(orient="records")) for measure in MEASURES},
             "conclusion": {measure: self.conclusion(measure) for measure in MEASURES},
         }
-        (folder / ABOUT_NAME).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        FILES.write_about(folder, about)
 
 
 VERDICTS = {
@@ -247,24 +235,14 @@ def read_study(folder: Path) -> DriftStudy:
     DatasetError
         If a file is missing, damaged, or not of such a study.
     """
-    remedy = "make it again with python -m core drift"
-    try:
-        about = json.loads((folder / ABOUT_NAME).read_text(encoding="utf-8"))
+    with FILES.reading(folder):
+        about = FILES.read_about(folder)
         rows = pd.read_csv(folder / ROWS_NAME, keep_default_na=False, na_values={name: [""] for name in NUMBERS})
-    except FileNotFoundError as error:
-        raise DatasetError(f"The drift study {folder.name!r} lacks {Path(error.filename).name}; {remedy}.") from error
-    except (OSError, ValueError, EOFError, zlib.error) as error:
-        raise DatasetError(f"The drift study {folder.name!r} cannot be read; {remedy}.") from error
     if not isinstance(about, dict) or not set(about) >= ABOUT_KEYS or not set(COLUMNS) <= set(rows):
-        raise DatasetError(f"The drift study {folder.name!r} lacks figures; {remedy}.")
+        raise FILES.damage(folder, "lacks figures")
     is_numbers = all(pd.api.types.is_numeric_dtype(rows[name]) for name in NUMBERS)
     is_known = set(about["kinds"]) <= set(CORRUPTIONS) and set(about["methods"]) <= set(METHODS)
     is_told = set(rows["kind"]) == set(about["kinds"]) and set(rows["method"]) == set(about["methods"])
     if rows.empty or not (is_numbers and is_known and is_told):
-        raise DatasetError(f"The drift study {folder.name!r} holds rows that are none of a study's; {remedy}.")
+        raise FILES.damage(folder, "holds rows that are none of a study's")
     return DriftStudy(rows[list(COLUMNS)], about)
-
-
-def study_folders(model: str, models: Path = MODELS_FOLDER) -> list[Path]:
-    """The folders of a model's studies, by name."""
-    return sorted(path.parent for path in (models / model / FOLDER).glob(f"*/{ABOUT_NAME}"))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import ParameterError
 from core.explain.base import resize_maps
 from core.explain.cam import ActivationMethod, weigh
 
@@ -31,8 +30,11 @@ class GradCAM(ActivationMethod):
     def look(
         self, model: Classifier, images: np.ndarray, targets: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if obstacle := self.obstacle(model.card):
-            raise ParameterError(obstacle)
+        self.check(model.card)
         logits, maps, gradient = model.network.feature_gradient(images, targets)
-        coarse = np.maximum(weigh(maps, gradient.mean(axis=(1, 2))), 0)
+        coarse = np.maximum(weigh(maps, self.weights(maps, gradient)), 0)
         return logits, maps.mean(axis=(1, 2)), resize_maps(coarse, images.shape[-1])
+
+    def weights(self, maps: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        """What each feature map counts, (N, F), from the maps and the logit's gradient by them, (N, h, w, F) both."""
+        return gradient.mean(axis=(1, 2))

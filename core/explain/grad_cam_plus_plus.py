@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from core.errors import ParameterError
-from core.explain.base import resize_maps
-from core.explain.cam import ActivationMethod, weigh
-
-if TYPE_CHECKING:
-    from core.zoo.prediction import Classifier
+from core.explain.grad_cam import GradCAM
 
 
-class GradCAMPlusPlus(ActivationMethod):
+class GradCAMPlusPlus(GradCAM):
     """Feature maps weighed by their positive gradients, each place in proportion to how much it matters.
 
     The paper derives the proportions for the exponential of the score and its published code scales them to sum to 1
@@ -30,16 +23,9 @@ class GradCAMPlusPlus(ActivationMethod):
     paper = "Chattopadhay et al. 2018, arXiv:1710.11063"
     order = 9
 
-    def look(
-        self, model: Classifier, images: np.ndarray, targets: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if obstacle := self.obstacle(model.card):
-            raise ParameterError(obstacle)
-        logits, maps, gradient = model.network.feature_gradient(images, targets)
-        weights = (proportions(maps, gradient) * np.maximum(gradient, 0)).sum(axis=(1, 2))
-        # Feature maps of a swish dip below zero; the sum may then too.
-        coarse = np.maximum(weigh(maps, weights), 0)
-        return logits, maps.mean(axis=(1, 2)), resize_maps(coarse, images.shape[-1])
+    def weights(self, maps: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        # None is negative, but feature maps of a swish dip below zero: Grad-CAM's cut matters here too.
+        return (proportions(maps, gradient) * np.maximum(gradient, 0)).sum(axis=(1, 2))
 
 
 def proportions(maps: np.ndarray, gradient: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import ParameterError
 from core.explain.base import Method, Progress, no_progress
 from core.zoo.architectures import get_backbone
 
@@ -37,8 +36,7 @@ class GuidedBackpropagation(Method):
     def explain(
         self, model: Classifier, images: np.ndarray, targets: np.ndarray, progress: Progress = no_progress
     ) -> np.ndarray:
-        if obstacle := self.obstacle(model.card):
-            raise ParameterError(obstacle)
+        self.check(model.card)
         _, gradient = model.network.guided_gradient(images, targets)
         progress(1.0)
         return np.abs(gradient).max(axis=-1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.errors import ParameterError
-from core.explain.base import Method, Progress, no_progress
-from core.explain.perturbation import BATCH, filling
+from core.explain.base import Explained, Method, Progress, no_progress
+from core.explain.perturbation import BATCH, filling, portion
 
 if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
@@ -45,6 +45,26 @@ class Integration:
         """The residual's size as a share of the difference (N,); infinite where the difference alone is 0."""
         return np.array([_share(*pair) for pair in zip(self.residual, self.difference, strict=True)])
 
+    def facts(self, index: int) -> dict[str, float | None]:
+        """Figures of one image: difference, residual, its share (None where infinite) and steps."""
+        share = float(self.residual_share[index])
+        return {
+            "difference": float(self.difference[index]),
+            "residual": float(self.residual[index]),
+            "residual_share": share if np.isfinite(share) else None,
+            "steps": int(self.steps[index]),
+        }
+
+    def note(self, index: int) -> str:
+        """How complete one image's map is."""
+        facts = self.facts(index)
+        share = facts["residual_share"]
+        size = "" if share is None else f", {100 * share:.1f} % of it"
+        return (
+            f"The map should sum to the score's gain over the baseline, {facts['difference']:.2f}; its residual is "
+            f"{facts['residual']:+.2f}{size}, after {facts['steps']} steps."
+        )
+
 
 class IntegratedGradients(Method):
     """The gradient averaged along the straight path from a baseline to the image, times the way to go.
@@ -72,23 +92,16 @@ class IntegratedGradients(Method):
         images: np.ndarray,
         targets: np.ndarray,
         progress: Progress = no_progress,
-        *,
-        baseline: str = "black",
-        first_steps: int = FIRST_STEPS,
-        most_steps: int = MOST_STEPS,
-        tolerance: float = TOLERANCE,
+        **options: Any,
     ) -> np.ndarray:
-        """The maps of :meth:`integrate`, which tells their completeness too."""
-        return self.integrate(
-            model,
-            images,
-            targets,
-            progress,
-            baseline=baseline,
-            first_steps=first_steps,
-            most_steps=most_steps,
-            tolerance=tolerance,
-        ).maps
+        """The maps of :meth:`integrate`, whose options these are."""
+        return self.integrate(model, images, targets, progress, **options).maps
+
+    def explain_and_tell(
+        self, model: Classifier, image: np.ndarray, target: int, progress: Progress = no_progress
+    ) -> Explained:
+        found = self.integrate(model, image[None], np.array([target]), progress)
+        return Explained(found.maps[0], found.facts(0), found.note(0))
 
     def integrate(
         self,
@@ -122,7 +135,7 @@ class IntegratedGradients(Method):
                 image,
                 filling(image, baseline),
                 int(target),
-                lambda share, done=index: progress((done + share) / len(images)),
+                portion(progress, index, len(images)),
                 most_steps,
             )
             results.append(path.integrate(first_steps, tolerance))

@@ -10,7 +10,7 @@ import numpy as np
 from core.errors import ParameterError
 from core.explain.base import Method, Progress, no_progress, resize_maps
 from core.explain.cam import obstacle_of_depth, weigh
-from core.explain.perturbation import masked_probabilities
+from core.explain.perturbation import masked_probabilities, portion
 
 if TYPE_CHECKING:
     from core.zoo.cards import Card
@@ -56,8 +56,7 @@ class ScoreCAM(Method):
 
         ``fill`` is what masked pixels fade to, one of :data:`core.explain.perturbation.FILLS`.
         """
-        if obstacle := self.obstacle(model.card):
-            raise ParameterError(obstacle)
+        self.check(model.card)
         if n_maps is not None and n_maps < 1:
             raise ParameterError(f"Score-CAM needs at least one feature map, not {n_maps}.")
         size = images.shape[-1]
@@ -71,7 +70,7 @@ class ScoreCAM(Method):
                 _masks(chosen, size),
                 chosen.shape[-1],
                 fill=fill,
-                progress=lambda share, done=index: progress((done + share) / len(images)),
+                progress=portion(progress, index, len(images)),
             )
             weights = np.concatenate([probabilities[:, target] for _, probabilities in masked])
             maps.append(np.maximum(weigh(chosen[None], weights[None]), 0)[0])

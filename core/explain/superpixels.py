@@ -9,12 +9,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.errors import ParameterError
-from core.explain.base import Method, Progress, no_progress
+from core.explain.base import Explained, Method, Progress, no_progress
 from core.explain.perturbation import masked_probabilities, portion
 
 if TYPE_CHECKING:
@@ -97,6 +97,13 @@ class SuperpixelExplanation:
         return self.weights.astype(np.float32)[self.segments]
 
     @property
+    def explained(self) -> Explained:
+        """The map with how well the weights fit."""
+        fit = float(self.fit_score)
+        note = f"Local fit R² {fit:.2f} over {len(self.weights)} superpixels; 1 is perfect."
+        return Explained(self.map, {"fit_score": fit, "superpixels": len(self.weights)}, note)
+
+    @property
     def borders(self) -> np.ndarray:
         """True on the borders between superpixels, (S, S) bool."""
         from skimage.segmentation import find_boundaries
@@ -138,25 +145,19 @@ class SuperpixelMethod(Method):
         images: np.ndarray,
         targets: np.ndarray,
         progress: Progress = no_progress,
-        *,
-        segmentation: str | np.ndarray = "slic",
-        samples: int = SAMPLES,
-        seed: int = 0,
+        **options: Any,
     ) -> np.ndarray:
-        """Maps of :meth:`explain_superpixels`, (N, S, S) float32; every image has the same seed."""
+        """Maps of :meth:`explain_superpixels`, whose options these are, (N, S, S) float32; all have the same seed."""
         maps = []
         for done, (image, target) in enumerate(zip(images, targets, strict=True)):
-            explained = self.explain_superpixels(
-                model,
-                image,
-                int(target),
-                portion(progress, done, len(images)),
-                segmentation=segmentation,
-                samples=samples,
-                seed=seed,
-            )
-            maps.append(explained.map)
+            report = portion(progress, done, len(images))
+            maps.append(self.explain_superpixels(model, image, int(target), report, **options).map)
         return np.stack(maps)
+
+    def explain_and_tell(
+        self, model: Classifier, image: np.ndarray, target: int, progress: Progress = no_progress
+    ) -> Explained:
+        return self.explain_superpixels(model, image, target, progress).explained
 
     def explain_superpixels(
         self,

@@ -214,6 +214,12 @@ def readers_of(reviews: Sequence[Review]) -> list[str]:
     return sorted({review.reader for review in reviews})
 
 
+def random_only(reviews: Sequence[Review]) -> list[Review]:
+    """The reviews of images that their reader met in the random sample, in whichever queue they stand."""
+    drawn = {reader: _drawn(reviews, reader) for reader in readers_of(reviews)}
+    return [one for one in reviews if one.image_id in drawn[one.reader]]
+
+
 def _drawn(reviews: Sequence[Review], reader: str) -> set[str]:
     """Images that a reader met in the random sample, whatever they said of them since."""
     return {one.image_id for one in reviews if one.reader == reader and one.queue == RANDOM}

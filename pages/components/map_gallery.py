@@ -150,8 +150,8 @@ def _show_map(view: View, method: Method, style: Style) -> None:
         return
     drawn = _drawn(view, method, explained, style)
     picture(drawn, alt=f"{method.title} for {view.label}")
-    fit = f" Local fit R² {explained.superpixels.fit_score:.2f}." if explained.superpixels else ""
-    st.caption(f"{method.explanation}{fit} {explained.seconds:.2f} s.")
+    note = f" **{explained.note}**" if explained.note else ""
+    st.caption(f"{method.explanation}{note} {explained.seconds:.2f} s.")
     raw = io.BytesIO()
     np.save(raw, explained.values)
     with st.container(horizontal=True):

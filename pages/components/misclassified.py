@@ -9,9 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from core import cache
-from core.explain import METHODS, Method, get_method
+from core.explain import METHODS, Method, get_method, methods_for
 from core.explain.rendering import beside, overlay
-from core.misclassifications import ORDERS, ImageFacts, cells_of, describe, errors_of, filters_of
+from core.misclassifications import ORDERS, ImageFacts, cells_of, describe, errors_of, filters_of, structure_table
 from core.zoo import Card, Classifier
 from core.zoo.assessment import Assessment
 from pages.components import link
@@ -20,6 +20,7 @@ from pages.components.link import linked, linked_choice, number_in, one_of
 from pages.components.model_picker import model_when_ready
 from pages.components.pictures import picture, to_display
 from pages.components.state import ERROR_CELL, ERROR_METHOD, ERROR_ORDER, MATRIX_OF_IMAGES, OTHER_CELL
+from pages.components.tables import table
 from pages.components.text import plain
 
 MOST_THUMBNAILS = 12
@@ -76,11 +77,7 @@ def show_misclassified(card: Card, assessment: Assessment) -> None:
 
 def _pick(card: Card, assessment: Assessment, everything: pd.DataFrame) -> tuple[Method, pd.DataFrame]:
     """The method of the maps, and the errors that are shown, in their order."""
-    quick = {
-        name: METHODS[name].title
-        for name in sorted(METHODS, key=lambda name: METHODS[name].order)
-        if not METHODS[name].costly and METHODS[name].obstacle(card) is None
-    }
+    quick = {name: METHODS[name].title for name in methods_for(card) if not METHODS[name].costly}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         default = DEFAULT_METHOD if DEFAULT_METHOD in quick else next(iter(quick))
         name = linked_choice("Maps by", quick, key=ERROR_METHOD, default=default)
@@ -151,8 +148,7 @@ def _show_matrix(
 
 def _facts(model: Classifier, method: Method, row: dict[str, Any]) -> tuple[ImageFacts, np.ndarray, np.ndarray]:
     """Facts, network's input and map of one error, the map for the class it was taken for."""
-    frame = cache.named_image(row["image_id"]).frame
-    return cache.image_facts(model, frame.sha256, frame.pixels, method, model.classes.index(row["predicted"]))
+    return cache.image_facts(model, row["image_id"], method, model.classes.index(row["predicted"]))
 
 
 def _open(cell: Cell, place: int) -> None:
@@ -245,3 +241,8 @@ def _show_cell(
     on_show = measured | {row["image_id"]: facts}
     of_cell = [on_show[image_id] for image_id in rows["image_id"] if image_id in on_show]
     st.markdown(" ".join(describe(assessment, (row["label"], row["predicted"]), of_cell, method.title)))
+    structures = structure_table(facts)
+    if len(structures):
+        with st.expander("Where this map's highest 10 % lies, structure by structure", icon=":material/table:"):
+            alt = f"Relevance for {row['predicted']} in each structure"
+            table(structures, alt, f"{row['image_id']}_{key}", height="content")

@@ -13,6 +13,7 @@ import pytest
 
 from core import cli
 from core.cli.shared import Progress
+from core.explain import METHODS
 from core.zoo import registry
 
 
@@ -329,12 +330,37 @@ def test_explain_writes_map_and_overlay(models, shape_folder, tmp_path, capsys):
     assert cv2.imread(str(out / "overlay.png")).shape[:2] == values.shape
 
 
-def test_maximise_writes_a_picture_and_a_rising_score(models, tmp_path, capsys):
-    out = tmp_path / "class"
-    arguments = ("maximise", "--target", "CRL", "--preset", "thesis_text", "--seed", "3", "--out", out)
+def test_methods_says_which_fit_each_model_and_why_not(models, capsys):
+    card = registry.read_card("shapes")
+    assert run("methods", "--json") == 0
+    rows = {row["name"]: row for row in lines(capsys.readouterr().out)}
+    assert {name: row["models"]["shapes"] for name, row in rows.items()} == {
+        name: method.obstacle(card) for name, method in METHODS.items()
+    }
+    assert (rows["lime"]["signed"], rows["saliency"]["costly"], rows["cam"]["family"]) == (True, False, "activation")
+    assert run("methods") == 0
+    text = capsys.readouterr().out
+    for name, row in rows.items():
+        assert re.search(rf"^{name} .*{re.escape(row['title'])}", text, flags=re.MULTILINE)
+        assert (row["models"]["shapes"] or "✓") in text
+
+
+def test_explain_tells_how_complete_integrated_gradients_are(models, shape_folder, tmp_path, capsys):
+    arguments = ("explain", shape_folder / "NT" / "000.png", "--method", "integrated_gradients", "--out", tmp_path)
     assert run(*arguments, "--json") == 0
     (row,) = lines(capsys.readouterr().out)
-    assert (row["target"], row["preset"], row["seed"]) == ("CRL", "thesis_text", 3)
+    facts = row["facts"]
+    assert np.load(tmp_path / "map.npy").sum() == pytest.approx(facts["difference"] + facts["residual"], rel=1e-3)
+    assert run(*arguments) == 0
+    assert f"residual is {facts['residual']:+.2f}" in capsys.readouterr().out
+
+
+def test_maximise_writes_a_picture_and_a_rising_score(models, tmp_path, capsys):
+    out = tmp_path / "class"
+    arguments = ("maximise", "--target", "CRL", "--preset", "thesis_text", "--seed", "3", "--steps", "7", "--out", out)
+    assert run(*arguments, "--json") == 0
+    (row,) = lines(capsys.readouterr().out)
+    assert (row["target"], row["preset"], row["seed"], row["steps"]) == ("CRL", "thesis_text", 3, 7)
     scores = pd.read_csv(out / "score.csv")
     assert scores["step"].tolist() == list(range(row["steps"] + 1))
     assert scores["score"].iloc[[0, -1]].tolist() == pytest.approx([row["first_score"], row["last_score"]], rel=1e-4)
@@ -423,8 +449,8 @@ def test_help_names_every_command(capsys):
     assert run("--help") == 0
     text = capsys.readouterr().out
     for command in (
-        "models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "sweep", "explain", "maximise", "drift",
-        "faithfulness", "train",
+        "models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "sweep", "methods", "explain", "maximise",
+        "drift", "faithfulness", "reviews", "train",
     ):  # fmt: skip
         assert command in text
 
@@ -442,6 +468,8 @@ def test_a_full_disk_is_a_sentence(image, tmp_path, capsys, monkeypatch):
         ["predict", "nowhere.png", "--json"],
         ["drift", "--data", "nowhere", "--out", "nowhere"],
         ["faithfulness", "--data", "nowhere", "--out", "nowhere"],
+        ["methods", "--json"],
+        ["reviews", "summary", "--database", "nowhere"],
         ["sweep", "--data", "x", "--out", "y"],
         ["frobnicate"],
     ],
@@ -453,6 +481,6 @@ def test_as_a_real_process_arguments_are_checked_without_tensorflow(arguments):
         "sys.stderr.write(f'TF {\"tensorflow\" in sys.modules}'); sys.exit(status)"
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
-    assert done.returncode == (0 if arguments[0] == "models" else 2)
+    assert done.returncode == (0 if arguments[0] in ("models", "methods") else 2)
     assert done.stderr.endswith("TF False")
     assert "Traceback" not in done.stderr

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from core.errors import ParameterError
-from core.misclassifications import ImageFacts, cells_of, describe, errors_of, filters_of, measure
+from core.explain.localisation import OUTSIDE, Place, Structures
+from core.misclassifications import ImageFacts, cells_of, describe, errors_of, filters_of, measure, structure_table
 from core.preprocessing import Cleaned
 from core.zoo.assessment import Assessment
 
@@ -98,6 +99,57 @@ def test_the_text_of_a_cell_says_what_was_measured(assessment):
     assert "2.00 (1.50 to 2.50) in the centre" in text
     assert "0.50 (0.25 to 0.75) at the border" in text
     assert "brightest" not in text
+
+
+def drawn_anatomy() -> Structures:
+    """A skull on the left tenth of a square, fluid on the rest of its upper half, nothing known below."""
+    labels = np.zeros((40, 40), np.uint8)
+    labels[:20] = 2
+    labels[:, :4] = 1
+    return Structures(labels, {"skull": 1, "fluid": 2, "heart": 3})
+
+
+def test_the_highest_tenth_is_shared_out_among_the_structures_in_view():
+    """160 of 1,600 pixels: 120 in the skull's 160, 40 in the fluid's 720."""
+    values = np.zeros((40, 40), np.float32)
+    values[:30, :4] = 3
+    values[:10, 20:24] = 2
+    gray = np.full((40, 40), 100, np.uint8)
+    cleaned = Cleaned(gray, np.ones((40, 40), bool), None, ())
+    facts = measure(cleaned, gray, values, drawn_anatomy())
+    table = structure_table(facts)
+    assert table["structure"].tolist() == ["skull", "fluid", OUTSIDE]
+    assert table["of the highest 10 % (%)"].tolist() == pytest.approx([75, 25, 0])
+    assert table["of the image (%)"].tolist() == pytest.approx([10, 45, 45])
+    assert table["times its area"].tolist() == pytest.approx([7.5, 25 / 45, 0])
+    assert measure(cleaned, gray, values).structures is None
+    assert measure(cleaned, gray, -values, drawn_anatomy()).structures == ()
+    assert structure_table(measure(cleaned, gray, values)).empty
+
+
+def test_the_text_names_the_structure_that_leads_against_its_area(assessment):
+    density = {"centre": 1.0, "border": 1.0, "bright": 1.0}
+
+    def fact(*places):
+        return ImageFacts(0.5, 0.2, density, tuple(Place(name, share, area, 0, 0) for name, share, area in places))
+
+    facts = [
+        fact(("skull", 0.7, 0.1), ("fluid", 0.3, 0.45)),
+        fact(("skull", 0.3, 0.2), ("fluid", 0.2, 0.55)),
+        # In view once only: whatever it holds, it says nothing of the cell.
+        fact(("skull", 0.2, 0.3), ("heart", 0.8, 0.1)),
+    ]
+    said = describe(assessment, ("BPD", "CRL"), facts, "CAM")[-1]
+    assert "in the structure *skull*: 40 (20 to 70) %, on 20 (10 to 30) % of the image, 2.0 times its area" in said
+    assert "in view in 3 of the 3" in said
+    outside = fact((OUTSIDE, 0.6, 0.3), ("skull", 0.4, 0.1))
+    assert f"lies {OUTSIDE}: 60 %" in describe(assessment, ("BPD", "CRL"), [outside], "CAM")[-1]
+
+
+def test_where_the_anatomy_is_not_known_the_text_says_so(assessment):
+    unknown = ImageFacts(0.5, 0.2, {"centre": 1.0, "border": 1.0, "bright": 1.0})
+    said = describe(assessment, ("BPD", "CRL"), [unknown], "CAM")[-1]
+    assert said == "Nobody has marked the anatomy of these images, so no structure can be named."
 
 
 def test_the_text_of_a_cell_without_maps_says_so(assessment):

@@ -195,7 +195,7 @@ def models_with_anatomy(tmp_path_factory, write_tiny_model) -> Path:
 def use_models(monkeypatch) -> Callable[[Path], None]:
     """``use_models(folder)``: the app finds its models there, and reads them anew."""
     from core import cache
-    from core.explain import drift_study, faithfulness
+    from core.explain import stored_study
     from core.sweep import study
     from core.zoo import assessment, history, registry
 
@@ -223,8 +223,7 @@ def use_models(monkeypatch) -> Callable[[Path], None]:
             assessment.read_evaluation,
             history.read_history,
             study.stored_studies,
-            drift_study.study_folders,
-            faithfulness.study_folders,
+            stored_study.StudyFiles.folders,
         ):
             monkeypatch.setattr(function, "__defaults__", (folder,))
         forget()

@@ -1,8 +1,12 @@
 """Methods side by side, for any class; the costly one waits to be asked."""
 
+import re
+
 import pytest
 
+from core import cache
 from core.explain import METHODS
+from core.explain.coverage import coverage
 
 
 def keys(app, kind):
@@ -115,6 +119,25 @@ def test_superpixels_are_drawn_as_the_thesis_does(open_page, texts):
     assert not app.exception
     assert "Local fit R²" in texts(app)
     assert "segmentation" not in {box.key for box in open_page("interpretability", methods="cam").selectbox}
+
+
+def test_the_residual_of_integrated_gradients_stands_under_its_map(open_page, texts, anatomy_model):
+    told = re.compile(r"its residual is [+-]\d+\.\d\d, \d+\.\d % of it, after \d+ steps")
+    app = open_page("interpretability", model=anatomy_model.card.name, methods="integrated_gradients")
+    assert not told.search(texts(app))
+    app.button(key=starting(app, "button", "compute_integrated_gradients_")[0]).click().run()
+    assert not app.exception
+    assert told.search(texts(app))
+
+
+def test_a_table_says_which_method_works_on_which_model(open_page, texts, loaded_model):
+    app = open_page("interpretability", methods="cam")
+    found = coverage(cache.cards())
+    shown = next(frame.value for frame in app.dataframe if loaded_model.card.name in frame.value)
+    assert shown.to_dict("records") == found.table().to_dict("records")
+    assert found.reasons
+    for reason in found.numbered_reasons():
+        assert reason in texts(app)
 
 
 def test_a_class_gets_its_picture_when_asked(open_page):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from core.explain.localisation import OUTSIDE
 from core.misclassifications import cells_of, errors_of
+from core.phantom import LABELS
 from core.zoo.assessment import assessments_of, read_evaluation
 from pages.components.misclassified import MOST_OF_A_CELL, MOST_THUMBNAILS
 
@@ -47,6 +51,12 @@ def test_off_until_asked_for_and_then_shows_each_cell(open_page, texts, cells, a
     (true, predicted), rows = next(iter(cells.items()))
     assert f"{len(rows)} of {(assessment.labelled['label'] == true).sum()} simulated images of {true}" in texts(app)
     assert f"Relevance for {predicted} (Class activation mapping" in texts(app)
+    # Phantoms know their anatomy: the text names a structure of the plane, the table shares out the highest tenth.
+    named = re.search(r"the largest part lies in the structure \*([\w ]+)\*", texts(app))[1]
+    shares = next(frame.value for frame in app.dataframe if "times its area" in frame.value)
+    assert named in LABELS
+    assert shares["of the highest 10 % (%)"].astype(float).sum() == pytest.approx(100, abs=0.1)
+    assert set(shares["structure"]) <= {*LABELS, OUTSIDE}
 
 
 def test_enlarge_step_and_compare(open_page, texts, cells):

@@ -7,9 +7,9 @@ method, :mod:`~core.explain.faithfulness.study` keeps what was found; measures a
 
 from core.explain.faithfulness.measures import GROUPS, MEASURES, Measure
 from core.explain.faithfulness.randomisation import randomised
-from core.explain.faithfulness.run import FaithfulnessSettings, check_methods, run_study, untrained
+from core.explain.faithfulness.run import FaithfulnessSettings, run_study, untrained
 from core.explain.faithfulness.scoring import CURVES, Reference, Scores, Scoring, at_share, refer, score_map, stability
-from core.explain.faithfulness.study import BASELINES, FaithfulnessStudy, read_study, study_folders
+from core.explain.faithfulness.study import BASELINES, FaithfulnessStudy, read_study
 
 __all__ = [
     "BASELINES",
@@ -23,13 +23,11 @@ __all__ = [
     "Scores",
     "Scoring",
     "at_share",
-    "check_methods",
     "randomised",
     "read_study",
     "refer",
     "run_study",
     "score_map",
     "stability",
-    "study_folders",
     "untrained",
 ]

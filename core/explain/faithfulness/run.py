@@ -25,7 +25,7 @@ from core.datasets import Table
 from core.datasets.held_out import examination, is_held_out
 from core.errors import DatasetError, ParameterError
 from core.explain.agreement import rank_correlation
-from core.explain.base import METHODS, Progress, get_method, no_progress
+from core.explain.base import METHODS, Progress, check_methods, get_method, no_progress
 from core.explain.faithfulness.randomisation import randomised
 from core.explain.faithfulness.scoring import CURVES, Reference, Scoring, refer, region_map, score_map, stability
 from core.explain.faithfulness.study import BASELINES, FaithfulnessStudy, MethodResult, summarise
@@ -78,13 +78,6 @@ class FaithfulnessSettings:
             get_method(method)
         if any(limit is not None and limit < 2 for limit in (self.limit, self.costly_limit)):
             raise ParameterError("A study of faithfulness needs at least 2 images.")
-
-
-def check_methods(card: Card, methods: tuple[str, ...]) -> None:
-    """ParameterError if one of the methods cannot explain the model of ``card``."""
-    for method in methods:
-        if obstacle := METHODS[method].obstacle(card):
-            raise ParameterError(obstacle)
 
 
 def untrained(card: Card, table: Table, source: str = "") -> Table:

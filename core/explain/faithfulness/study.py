@@ -6,7 +6,6 @@ respects patients.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.errors import DatasetError
 from core.evaluation import CURVE_RESAMPLES, Share, bootstrap_by_patient, share_by_patient
 from core.explain.agreement import rank_correlations, top_overlaps
 from core.explain.base import METHODS
@@ -25,8 +23,8 @@ from core.explain.faithfulness.measures import GROUPS, MEASURES
 from core.explain.faithfulness.scoring import CURVES, Scoring
 from core.explain.localisation import Structures, localise, parts_of
 from core.explain.sample import Sample
+from core.explain.stored_study import StoredStudy, StudyFiles
 from core.published import PLANE_FINDINGS
-from core.zoo.registry import MODELS_FOLDER
 
 BASELINES = {"random_regions": "Random regions", "random_pixels": "Random pixels"}
 """Orders by chance; the first is what a gain is held against."""
@@ -37,9 +35,8 @@ LITTLE_LEARNED = 0.5
 """A map whose rank correlation with a random network's lies above this shows more of the image than of learning."""
 FEW = 10
 """On fewer images than this nothing is called settled, whatever the interval: a bootstrap of few is too narrow."""
-FOLDER = "faithfulness"
-"""Where a model's folder keeps its studies, one folder each."""
-ABOUT_NAME = "faithfulness.json"
+FILES = StudyFiles("faithfulness", "study of faithfulness")
+ABOUT_NAME = FILES.about_name
 NUMBERS = ["value", "low", "high", "n"]
 GAINS = ["gain", "gain_low", "gain_high"]
 TABLES = {
@@ -72,7 +69,7 @@ class MethodResult:
 
 
 @dataclass(frozen=True)
-class FaithfulnessStudy:
+class FaithfulnessStudy(StoredStudy):
     """What a study found.
 
     Attributes
@@ -96,20 +93,6 @@ class FaithfulnessStudy:
     localisation: pd.DataFrame
     agreement: pd.DataFrame
     about: dict[str, Any]
-
-    @property
-    def methods(self) -> list[str]:
-        return list(self.about["methods"])
-
-    @property
-    def origin(self) -> str:
-        """``simulated`` or ``real``."""
-        return "simulated" if self.about["simulated"] else "real"
-
-    @property
-    def title(self) -> str:
-        """``mobilenet_v2_plane on phantoms (simulated images)``."""
-        return f"{self.about['model']} on {self.about['data']} ({self.origin} images)"
 
     def score(self, method: str, measure: str) -> Share:
         """A method's figure; ``n`` is 0 where there is none."""
@@ -152,7 +135,7 @@ class FaithfulnessStudy:
         for name, (file, columns) in TABLES.items():
             getattr(self, name)[columns].to_csv(folder / file, index=False, float_format="%.6g")
         about = self.about | {"conclusions": self.conclusions()}
-        (folder / ABOUT_NAME).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        FILES.write_about(folder, about)
 
     def _faithful(self) -> Iterable[str]:
         measure = GROUPS["faithful"]
@@ -379,25 +362,13 @@ def read_study(folder: Path) -> FaithfulnessStudy:
     DatasetError
         If a file is missing, damaged, or not of such a study.
     """
-    remedy = "make it again with python -m core faithfulness"
-    try:
-        about = json.loads((folder / ABOUT_NAME).read_text(encoding="utf-8"))
+    with FILES.reading(folder):
+        about = FILES.read_about(folder)
         tables = {name: pd.read_csv(folder / file) for name, (file, _) in TABLES.items()}
-    except FileNotFoundError as error:
-        raise DatasetError(
-            f"The study of faithfulness {folder.name!r} lacks {Path(error.filename).name}; {remedy}."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"The study of faithfulness {folder.name!r} cannot be read; {remedy}.") from error
     complete = isinstance(about, dict) and set(about) >= ABOUT_KEYS
     complete = complete and all(set(columns) <= set(tables[name]) for name, (_, columns) in TABLES.items())
     if not complete or set(tables["scores"]["method"]) != {*BASELINES, *about["methods"]}:
-        raise DatasetError(f"The study of faithfulness {folder.name!r} lacks figures; {remedy}.")
+        raise FILES.damage(folder, "lacks figures")
     if not set(about["methods"]) <= set(METHODS):
-        raise DatasetError(f"The study of faithfulness {folder.name!r} names unknown methods; {remedy}.")
+        raise FILES.damage(folder, "names unknown methods")
     return FaithfulnessStudy(**{name: tables[name][columns] for name, (_, columns) in TABLES.items()}, about=about)
-
-
-def study_folders(model: str, models: Path = MODELS_FOLDER) -> list[Path]:
-    """The folders of a model's studies, by name."""
-    return sorted(path.parent for path in (models / model / FOLDER).glob(f"*/{ABOUT_NAME}"))

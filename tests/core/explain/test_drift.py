@@ -15,18 +15,18 @@ from core.corruption import corrupt
 from core.datasets import load
 from core.errors import Cancelled, DatasetError, ParameterError
 from core.evaluation import wilson
-from core.explain.base import METHODS, Method
-from core.explain.drift import DriftSettings, check_methods, methods_for, run_study, spread, spread_positions
+from core.explain.base import METHODS, Method, methods_for
+from core.explain.drift import DriftSettings, check_model, run_study, spread, spread_positions
 from core.explain.drift_study import (
     ABOUT_NAME,
     ALL_KINDS,
     COLUMNS,
+    FILES,
     MEASURES,
     OUTCOMES,
     ROWS_NAME,
     DriftStudy,
     read_study,
-    study_folders,
 )
 from core.images import read_image
 from core.preprocessing import clean, finish
@@ -206,10 +206,10 @@ def test_methods_that_do_not_fit_the_model_are_refused(classifier):
     card = replaced(classifier.card, architecture={"dense": 16})
     assert "cam" not in methods_for(card)
     with pytest.raises(ParameterError, match="Grad-CAM"):
-        check_methods(card, ["saliency", "cam"])
+        check_model(card, ["saliency", "cam"])
     padded = replaced(classifier.card, preprocessing=classifier.card.preprocessing | {"aspect": "pad"})
     with pytest.raises(ParameterError, match="padded"):
-        check_methods(padded, ["saliency"])
+        check_model(padded, ["saliency"])
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=40), st.integers(1, 45))
@@ -322,8 +322,8 @@ def test_a_study_is_read_as_it_was_written(classifier, table, tmp_path):
     study = run_study(classifier, table, small("itself", "empty"), name="shapes", command="python -m core drift")
     folder = tmp_path / "tiny" / "drift" / "shapes"
     study.write(folder)
-    assert study_folders("tiny", tmp_path) == [folder]
-    assert study_folders("none", tmp_path) == []
+    assert FILES.folders("tiny", tmp_path) == [folder]
+    assert FILES.folders("none", tmp_path) == []
     again = read_study(folder)
     pd.testing.assert_frame_equal(again.rows, study.rows, rtol=1e-4, check_dtype=False)
     assert again.about["data"] == "shapes"

@@ -13,24 +13,21 @@ from core.errors import Cancelled, DatasetError, ParameterError
 from core.evaluation import bootstrap_by_patient, wilson
 from core.explain import METHODS
 from core.explain.agreement import rank_correlation, top_overlap
-from core.explain.base import Method
-from core.explain.drift import methods_for
+from core.explain.base import Method, check_methods, methods_for
 from core.explain.faithfulness import (
     BASELINES,
     CURVES,
     FaithfulnessSettings,
     FaithfulnessStudy,
     Scoring,
-    check_methods,
     randomised,
     read_study,
     refer,
     run_study,
     score_map,
-    study_folders,
     untrained,
 )
-from core.explain.faithfulness.study import GAINS, NUMBERS, TABLES, MethodResult, summarise
+from core.explain.faithfulness.study import FILES, GAINS, NUMBERS, TABLES, MethodResult, summarise
 from core.explain.faithfulness.tables import (
     agreement_table,
     finding_table,
@@ -362,14 +359,14 @@ def test_a_study_is_read_as_it_was_written_and_printed(tmp_path, monkeypatch):
     study, _ = by_hand()
     folder = tmp_path / "tiny" / "faithfulness" / "heads"
     study.write(folder)
-    assert study_folders("tiny", tmp_path) == [folder]
+    assert FILES.folders("tiny", tmp_path) == [folder]
     again = read_study(folder)
     for name in TABLES:
         pd.testing.assert_frame_equal(getattr(again, name), getattr(study, name), rtol=1e-4, check_dtype=False)
     assert json.loads((folder / "faithfulness.json").read_text())["conclusions"] == study.conclusions()
     assert set(NUMBERS + GAINS) <= set(pd.read_csv(folder / "faithfulness.csv"))
     monkeypatch.setattr(explanations, "read_card", lambda name: type("C", (), {"training": {"simulated": True}}))
-    page = explanations.report([again])
+    page = "\n\n".join(explanations.chapter(again))
     assert "## tiny on heads (real images)" in page
     assert "### What a phantom-trained network looks at (real images)" in page
     assert "| Bright | unsigned |" in page

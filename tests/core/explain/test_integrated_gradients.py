@@ -5,6 +5,7 @@ import pytest
 
 from core.errors import Cancelled, ParameterError
 from core.explain import get_method
+from core.explain.integrated_gradients import Integration
 from core.explain.perturbation import filling
 
 METHOD = get_method("integrated_gradients")
@@ -86,6 +87,24 @@ def test_an_image_that_is_its_baseline_has_an_empty_and_complete_map(smooth):
     result = METHOD.integrate(smooth, np.zeros((1, SIDE, SIDE), np.float32), np.array([0]))
     assert not result.maps.any()
     assert result.residual_share.tolist() == [0.0]
+
+
+def test_the_figures_told_are_those_of_the_map(classifier):
+    """What the map sums to, its residual taken off, is the gain in score, asked of the network itself."""
+    image = np.random.default_rng(9).random((48, 48)).astype(np.float32)
+    told = METHOD.explain_and_tell(classifier, image, 2)
+    logits = classifier.network.forward(np.stack([image, np.zeros_like(image)]))[0][:, 2]
+    assert told.map.sum() - told.facts["residual"] == pytest.approx(float(logits[0] - logits[1]), rel=1e-3)
+    assert told.facts["residual_share"] == pytest.approx(abs(told.facts["residual"] / told.facts["difference"]))
+    assert f"{told.facts['residual']:+.2f}" in told.note
+    assert f"{100 * told.facts['residual_share']:.1f} % of it, after {told.facts['steps']} steps" in told.note
+
+
+def test_a_residual_of_no_difference_has_no_share():
+    """Only where the score gains nothing at all; JSON knows no infinity."""
+    one = Integration(np.ones((1, 2, 2), np.float32), np.array([0.0]), np.array([4.0]), np.array([512]))
+    assert one.facts(0)["residual_share"] is None
+    assert "residual is +4.00, after 512 steps" in one.note(0)
 
 
 @pytest.mark.parametrize("bad", [{"first_steps": 0}, {"first_steps": 64, "most_steps": 32}, {"baseline": "pink"}])

@@ -1,5 +1,7 @@
 """Explanation methods against tf-keras-vis, hand-made loops and identities that must hold."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -47,6 +49,19 @@ def test_a_map_does_not_depend_on_the_batch_it_came_in(name, classifier, images,
     together = method.explain(classifier, images, targets)
     alone = method.explain_one(classifier, images[3], int(targets[3]))
     assert np.allclose(together[3], alone, atol=1e-4 * np.abs(alone).max())
+
+
+@pytest.mark.parametrize("name", ["integrated_gradients", "kernel_shap", "lime", "saliency"])
+def test_what_a_method_tells_comes_with_the_same_map_in_figures_and_words(name, classifier, images, targets):
+    """Methods that measure how far a map can be trusted tell it; one that does not stays silent."""
+    method = get_method(name)
+    explained = method.explain_and_tell(classifier, images[3], int(targets[3]))
+    alone = method.explain_one(classifier, images[3], int(targets[3]))
+    assert np.allclose(explained.map, alone, atol=1e-4 * np.abs(alone).max())
+    assert json.loads(json.dumps(explained.facts, allow_nan=False)) == explained.facts
+    told = {"integrated_gradients": ["residual", "steps"], "saliency": []}.get(name, ["Local fit"])
+    assert bool(explained.facts) == bool(explained.note) == bool(told)
+    assert all(word in explained.note for word in told)
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

@@ -1,0 +1,89 @@
+"""What kinds of studies of explanations share: a folder with the model's files, settings in JSON, words about them."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import DatasetError
+from core.zoo.registry import MODELS_FOLDER
+
+
+class StoredStudy:
+    """What a study says of itself.
+
+    Attributes
+    ----------
+    about : dict
+        At least ``model``, ``data``, ``simulated``, ``n`` and ``methods``.
+    """
+
+    about: dict[str, Any]
+
+    @property
+    def methods(self) -> list[str]:
+        return list(self.about["methods"])
+
+    @property
+    def origin(self) -> str:
+        """``simulated`` or ``real``."""
+        return "simulated" if self.about["simulated"] else "real"
+
+    @property
+    def title(self) -> str:
+        """``mobilenet_v2_plane on phantoms (simulated images)``."""
+        return f"{self.about['model']} on {self.about['data']} ({self.origin} images)"
+
+    @property
+    def label(self) -> str:
+        """``phantoms (simulated, n = 102)``: for where the model is named anyway."""
+        return f"{self.about['data']} ({self.origin}, n = {self.about['n']})"
+
+
+@dataclass(frozen=True)
+class StudyFiles:
+    """Where one kind of study lies, and the sentences for what is wrong with one.
+
+    Attributes
+    ----------
+    name : str
+        Of the command that makes such studies, of the folder that keeps them in a model's, and of the settings' file.
+    title : str
+        What people call one.
+    """
+
+    name: str
+    title: str
+
+    @property
+    def about_name(self) -> str:
+        return f"{self.name}.json"
+
+    def folders(self, model: str, models: Path = MODELS_FOLDER) -> list[Path]:
+        """The folders of a model's studies, by name."""
+        return sorted(path.parent for path in (models / model / self.name).glob(f"*/{self.about_name}"))
+
+    def write_about(self, folder: Path, about: Mapping[str, Any]) -> None:
+        (folder / self.about_name).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+    def read_about(self, folder: Path) -> Any:
+        return json.loads((folder / self.about_name).read_text(encoding="utf-8"))
+
+    @contextmanager
+    def reading(self, folder: Path) -> Iterator[None]:
+        """Read the files of ``folder`` inside; what fails there becomes a :class:`~core.errors.DatasetError`."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise self.damage(folder, f"lacks {Path(error.filename).name}") from error
+        except (OSError, ValueError, EOFError, zlib.error) as error:
+            raise self.damage(folder, "cannot be read") from error
+
+    def damage(self, folder: Path, what: str) -> DatasetError:
+        """The error that says ``what`` of the study in ``folder``, and what to do."""
+        return DatasetError(f"The {self.title} {folder.name!r} {what}; make it again with python -m core {self.name}.")
