@@ -42,7 +42,7 @@ def show_scoreboard(study: FaithfulnessStudy, name: str) -> None:
                 config=STATIC,
                 alt=f"How {group} every method is; the table below holds the same figures",
             )
-    table(board, "Scoreboard of the methods", f"{name}_scoreboard")
+    table(board, "Scoreboard of the methods", f"{name}_scoreboard", height="content")
     st.caption(
         f"{study.origin.capitalize()} images. Means with 95 % intervals that respect patients. Signed maps are ordered "
         "by value, so that evidence against the class comes last; an unsigned map cannot tell such evidence from what "
