@@ -1,8 +1,8 @@
 """Forward passes of the models, as ratios: ``python -m benchmarks.model_speed [--models NAME ...]``.
 
 Each model gets images of its own input size through the forward pass that prediction uses, in each batch shape it has,
-and through the graph of TensorFlow that it was made of. Every repeat times each model once, in turn, so that a busy
-machine slows all alike; the figures are medians.
+and through the graph of TensorFlow that it was made of; and its gradient by the input. Every repeat times each model
+once, in turn, so that a busy machine slows all alike; the figures are medians.
 """
 
 from __future__ import annotations
@@ -20,11 +20,17 @@ from core.zoo import list_cards, load_model
 from core.zoo.forward import BATCH_SIZES
 from core.zoo.runtime import CompiledNetwork
 
+WAYS = ("ours", "graph", "gradient")
+
 
 def passes_of(network: CompiledNetwork) -> dict[str, Callable[[np.ndarray], Any]]:
-    """The forward pass that prediction uses, and TensorFlow's own, each to logits."""
+    """The forward pass that prediction uses, TensorFlow's own, and the gradient that explanations use."""
     graph = network.graph()
-    return {"ours": lambda images: network.forward(images)[0], "graph": lambda images: graph(images)[0].numpy()}
+    return {
+        "ours": lambda images: network.forward(images)[0],
+        "graph": lambda images: graph(images)[0].numpy(),
+        "gradient": lambda images: network.image_gradient(images, np.zeros(len(images), int)),
+    }
 
 
 def milliseconds_an_image(
@@ -44,7 +50,7 @@ def milliseconds_an_image(
             start = time.perf_counter()
             run(images[name])
             times[name, way].append(1e3 * (time.perf_counter() - start) / batch)
-    return {name: {way: statistics.median(times[name, way]) for way in ("ours", "graph")} for name in networks}
+    return {name: {way: statistics.median(times[name, way]) for way in WAYS} for name in networks}
 
 
 def main() -> None:
@@ -66,7 +72,8 @@ def main() -> None:
             print(
                 f"  {name:24s} {networks[name].size:4d} px  {value['ours']:7.1f} ms an image  "
                 f"{times[slowest]['ours'] / value['ours']:5.1f} x {slowest}  "
-                f"{value['graph'] / value['ours']:5.2f} x TensorFlow's graph"
+                f"TensorFlow's graph {value['graph'] / value['ours']:5.2f} x that, "
+                f"a gradient {value['gradient']:.1f} ms"
             )
 
 

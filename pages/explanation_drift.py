@@ -9,7 +9,7 @@ from core import cache
 from core.corruption import get as get_corruption
 from core.datasets import CLASSES
 from core.explain import get_method
-from core.explain.drift_study import ABOUT_NAME, ALL_KINDS, FALLS, HALF, MEASURES, OUTCOMES, DriftStudy
+from core.explain.drift_study import ALL_KINDS, FALLS, FILES, HALF, MEASURES, OUTCOMES, DriftStudy
 from core.figures import drift_figure, order_figure
 from core.library import can_be_simulated
 from core.results import order_table
@@ -17,7 +17,7 @@ from core.zoo.cards import TASKS
 from pages.components.link import linked_choice
 from pages.components.model_picker import pick_model
 from pages.components.state import AXIS, FALL, KIND, MEASURE
-from pages.components.study_picker import pick_study
+from pages.components.study_picker import about_download, pick_study, show_sources
 from pages.components.tables import table
 
 STATIC = {"displayModeBar": False}
@@ -83,26 +83,16 @@ def show_study(folder: Path, study: DriftStudy, kind: str, measure: str, axis: s
             mime="text/csv",
             icon=":material/download:",
         )
-        st.download_button(
-            "Settings and conclusions (JSON)",
-            (folder / ABOUT_NAME).read_bytes(),
-            file_name=f"{name}_drift.json",
-            mime="application/json",
-            icon=":material/download:",
-        )
-    with st.expander("How it is measured, and the command that makes it again", icon=":material/terminal:"):
-        counts = ", ".join(f"{get_method(method).title} {n}" for method, n in study.about["n_of_method"].items())
-        st.markdown(
-            "Each image is corrupted in "
-            f"{study.about['steps']} growing steps. At each, a method explains the class predicted for the *clean* "
-            "image, and its map is compared with that of the clean image; under scale up it is laid back first and "
-            "compared inside the crop only. A map counts as broken where the agreement has fallen "
-            f"{FALLS[FALL_VALUES[fall]]}, or where it has become constant; a prediction has flipped where the class is "
-            f"no longer the clean one. Images explained: {counts}."
-        )
-        for problem in study.about["problems"]:
-            st.caption(f":material/info: {problem}")
-        st.code(study.about["command"], language="bash", wrap_lines=True)
+        about_download(folder, FILES, name)
+    counts = ", ".join(f"{get_method(method).title} {n}" for method, n in study.about["n_of_method"].items())
+    show_sources(
+        study,
+        f"Each image is corrupted in {study.about['steps']} growing steps. At each, a method explains the class "
+        "predicted for the *clean* image, and its map is compared with that of the clean image; under scale up it is "
+        "laid back first and compared inside the crop only. A map counts as broken where the agreement has fallen "
+        f"{FALLS[FALL_VALUES[fall]]}, or where it has become constant; a prediction has flipped where the class is "
+        f"no longer the clean one. Images explained: {counts}.",
+    )
 
 
 st.title("Explanation drift")

@@ -1,12 +1,10 @@
 """Which explanation tells the truth? The studies of faithfulness kept with a model."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from core import cache
 from core.explain.faithfulness import CURVES, GROUPS, MEASURES, FaithfulnessStudy
-from core.explain.faithfulness.study import ABOUT_NAME, AGREEMENTS, BASELINES, title_of
+from core.explain.faithfulness.study import AGREEMENTS, BASELINES, FILES, title_of
 from core.explain.faithfulness.tables import (
     agreement_table,
     finding_table,
@@ -19,7 +17,7 @@ from core.zoo.cards import TASKS
 from pages.components.link import linked_choice
 from pages.components.model_picker import pick_model
 from pages.components.state import AGREEMENT, TRUTH_CURVE
-from pages.components.study_picker import pick_study
+from pages.components.study_picker import about_download, pick_study, show_sources
 from pages.components.tables import table
 
 STATIC = {"displayModeBar": False}
@@ -109,24 +107,15 @@ def show_agreement(study: FaithfulnessStudy, name: str) -> None:
         table(agreement_table(study, measure), f"{AGREEMENTS[measure]} between methods", f"{name}_{measure}")
 
 
-def show_sources(folder: Path, study: FaithfulnessStudy, name: str) -> None:
-    """Settings and the command that makes the study again."""
-    st.download_button(
-        "Settings and conclusions (JSON)",
-        (folder / ABOUT_NAME).read_bytes(),
-        file_name=f"{name}_{ABOUT_NAME}",
-        mime="application/json",
-        icon=":material/download:",
+def sources_of(study: FaithfulnessStudy) -> str:
+    """How the study was measured."""
+    scoring = study.about["scoring"]
+    return (
+        f"Images explained: {study.about['n']}. Hidden pixels become {scoring['fill']}; regions are "
+        f"{scoring['grid']} by {scoring['grid']}, {scoring['regions']} a step; {scoring['steps']} steps of "
+        f"deletion and insertion; {scoring['subsets']} random sets of {scoring['subset_share']:.0%} of the "
+        f"regions; noise of {scoring['noise']:g} of the gray range in {scoring['copies']} copies of each image."
     )
-    with st.expander("How it was measured, and the command that makes it again", icon=":material/terminal:"):
-        scoring = study.about["scoring"]
-        st.markdown(
-            f"Images explained: {study.about['n']}. Hidden pixels become {scoring['fill']}; regions are "
-            f"{scoring['grid']} by {scoring['grid']}, {scoring['regions']} a step; {scoring['steps']} steps of "
-            f"deletion and insertion; {scoring['subsets']} random sets of {scoring['subset_share']:.0%} of the "
-            f"regions; noise of {scoring['noise']:g} of the gray range in {scoring['copies']} copies of each image."
-        )
-        st.code(study.about["command"], language="bash", wrap_lines=True)
 
 
 st.title("Faithfulness")
@@ -142,7 +131,8 @@ if picked:
     show_curves(study, name)
     show_anatomy(study, name)
     show_agreement(study, name)
-    show_sources(folder, study, name)
+    about_download(folder, FILES, name)
+    show_sources(study, sources_of(study))
 else:
     st.info(
         f"The model {card.title} has no study of faithfulness yet. Run python -m core faithfulness --model {card.name} "

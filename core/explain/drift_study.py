@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from core.corruption import get as get_corruption
 from core.evaluation import CURVE_RESAMPLES, Share, bootstrap_by_patient, share_by_patient
 from core.explain.agreement import TOP_SHARE
 from core.explain.base import METHODS, get_method
-from core.explain.stored_study import StoredStudy, StudyFiles
+from core.explain.stored_study import StoredStudy, StudyFiles, listed
 
 MEASURES = {"rank_correlation": "Rank correlation", "top_overlap": f"Overlap of the highest {100 * TOP_SHARE:.0f} %"}
 """What maps are compared by; columns of the rows, with what people call them."""
@@ -40,7 +39,19 @@ FILES = StudyFiles("drift", "drift study")
 ROWS_NAME, ABOUT_NAME = "drift.csv.gz", FILES.about_name
 NUMBERS = ("intensity", "ssim", "probability", *MEASURES, *(f"baseline_{measure}" for measure in MEASURES))
 COLUMNS = ("number", "image", "patient", "label", "target", "kind", "predicted", "method", *NUMBERS)
-ABOUT_KEYS = {"model", "data", "simulated", "n", "n_of_method", "kinds", "methods", "steps", "seed"}
+ABOUT_KEYS = {
+    "model",
+    "data",
+    "simulated",
+    "n",
+    "n_of_method",
+    "kinds",
+    "methods",
+    "steps",
+    "seed",
+    "command",
+    "problems",
+}
 
 
 @dataclass(frozen=True)
@@ -158,12 +169,12 @@ class DriftStudy(StoredStudy):
         """The answer in a few sentences, with n and intervals: does the explanation break before the prediction?"""
         order = self.order(measure, fall)
         order = order[order["kind"] == ALL_KINDS]
-        kinds = _listed([get_corruption(kind).title.lower() for kind in self.kinds])
+        kinds = listed([get_corruption(kind).title.lower() for kind in self.kinds])
         sentences = []
         for verdict, words in VERDICTS.items():
             rows = order[order["verdict"] == verdict]
             if len(rows):
-                sentences.append(f"{words} {_listed([_case(row) for row in rows.to_dict('records')])}.")
+                sentences.append(f"{words} {listed([_case(row) for row in rows.to_dict('records')])}.")
         return (
             f"On {self.about['n']} {self.origin} images ({self.about['data']}) under {kinds}, a map being broken once "
             f"its {MEASURES[measure].lower()} has fallen {FALLS[fall]}: " + " ".join(sentences)
@@ -221,10 +232,6 @@ def _case(row: dict[str, Any]) -> str:
         f"{title} (explanation first in {100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f}) "
         f"of the {share.n} cases in which either happens; neither does in {row['neither']} more{unanswered})"
     )
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def read_study(folder: Path) -> DriftStudy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,11 @@ class StoredStudy:
     def label(self) -> str:
         """``phantoms (simulated, n = 102)``: for where the model is named anyway."""
         return f"{self.about['data']} ({self.origin}, n = {self.about['n']})"
+
+
+def listed(words: Sequence[str], separator: str = ", ") -> str:
+    """``a, b and c``."""
+    return words[0] if len(words) == 1 else f"{separator.join(words[:-1])} and {words[-1]}"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 TensorFlow traces the graph and gives the gradients; but passes without gradients are what sweeps, live sliders and
 every method that hides parts of an image consist of, and LiteRT's kernels (XNNPACK), with the normalisation folded into
-the convolutions, make them quicker: by a factor of three for MobileNetV2 (``python -m benchmarks.model_speed``).
+the convolutions, make them quicker: by a factor of two for MobileNetV2, of three where TensorFlow does without oneDNN
+(``python -m benchmarks.model_speed``, the second with ``TF_ENABLE_ONEDNN_OPTS=0``).
 """
 
 from __future__ import annotations

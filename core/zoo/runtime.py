@@ -26,8 +26,8 @@ def tensorflow() -> Any:
     """TensorFlow, quiet and imported once whatever the number of threads that ask."""
     with _import_lock:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        # Its own kernels for convolutions: off by default on processors without AVX-512, but quicker there too, by a
-        # factor of two for the gradients of MobileNetV2.
+        # oneDNN's kernels: off by default on processors without AVX-512, but quicker there too, by a factor of two for
+        # the gradients of MobileNetV2 (benchmarks.model_speed with this set to 0 and to 1).
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         import tensorflow
 

@@ -23,7 +23,7 @@ from core.explain.faithfulness.measures import GROUPS, MEASURES
 from core.explain.faithfulness.scoring import CURVES, Scoring
 from core.explain.localisation import Structures, localise, parts_of
 from core.explain.sample import Sample
-from core.explain.stored_study import StoredStudy, StudyFiles
+from core.explain.stored_study import StoredStudy, StudyFiles, listed
 from core.published import PLANE_FINDINGS
 
 BASELINES = {"random_regions": "Random regions", "random_pixels": "Random pixels"}
@@ -46,7 +46,7 @@ TABLES = {
     "agreement": ("agreement.csv", ["first", "second", "measure", *NUMBERS]),
 }
 """A study's tables: the file of each and its columns."""
-ABOUT_KEYS = {"model", "data", "simulated", "n", "methods", "signed", "scoring", "command"}
+ABOUT_KEYS = {"model", "data", "simulated", "n", "methods", "signed", "scoring", "command", "problems"}
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class FaithfulnessStudy(StoredStudy):
             chosen.sort(key=lambda method: -self.score(method, measure).value)
             if chosen:
                 cases = [f"{title_of(method)} ({number(self.score(method, measure))})" for method in chosen]
-                yield f"{sentence} {listed(cases)}, by the AOPC gap."
+                yield f"{sentence} {listed(cases, '; ')}, by the AOPC gap."
 
     def _others(self) -> Iterable[str]:
         for words, measure in (("Most stable", "stability"), ("Sharpest", "sparseness"), ("Fastest", "seconds")):
@@ -165,7 +165,7 @@ class FaithfulnessStudy(StoredStudy):
             cases = [f"{title_of(method)} ({number(self.score(method, 'randomisation'))})" for method in stays]
             yield (
                 "Maps that stay much the same when all weights are made random, and so show more of the image than of "
-                f"what was learned: {listed(cases)}, by rank correlation."
+                f"what was learned: {listed(cases, '; ')}, by rank correlation."
             )
 
     def _findings(self) -> Iterable[str]:
@@ -184,7 +184,7 @@ class FaithfulnessStudy(StoredStudy):
                 f"{title_of(method)} {number(one)}" for method, one in found.items() if one.high < 1 and one.n >= FEW
             ]
             said = [
-                f"{words} with {listed(cases)}"
+                f"{words} with {listed(cases, '; ')}"
                 for words, cases in (("more than its area's share lies there", more), ("less", less))
                 if cases
             ]
@@ -348,10 +348,6 @@ def number(share: Share) -> str:
     if not share.n or np.isnan(share.value):
         return "no answer"
     return f"{share.value:.3g} ({share.low:.3g} to {share.high:.3g}), n = {share.n}"
-
-
-def listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{'; '.join(words[:-1])} and {words[-1]}"
 
 
 def read_study(folder: Path) -> FaithfulnessStudy:
