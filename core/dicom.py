@@ -460,7 +460,7 @@ def _without_surroundings(pixels: np.ndarray, regions: list[Dataset], notes: lis
             mask[top : bottom + 1, left : right + 1] = True
     elif sector.note:
         notes.append(
-            "No sector was found, so nothing around it was blanked: look for a printed name before you share it."
+            "No sector was found, so nothing was blanked: look for a printed name before you share the picture."
         )
     if mask.all():
         return pixels
