@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 
 CLASSES = ["BPD", "CRL", "NT"]
 SIZE = 48
@@ -42,6 +46,24 @@ def shape_folder(tmp_path_factory) -> Path:
         for seed in range(24):
             cv2.imwrite(str(folder / plane / f"{seed:03d}.png"), draw_shape(plane, seed))
     return folder
+
+
+@pytest.fixture(scope="session")
+def dicom_loop() -> bytes:
+    """A DICOM file of three plain gray frames, ever brighter, with a name in it."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UltrasoundMultiFrameImageStorage, "1.2.3"
+    made = Dataset()
+    made.file_meta = meta
+    made.PatientName = "Mustermann^Erika"
+    made.Rows, made.Columns, made.NumberOfFrames = 60, 80, 3
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 8, 8, 7, 0
+    made.PixelData = np.repeat(np.array([60, 120, 180], np.uint8), 60 * 80).tobytes()
+    buffer = BytesIO()
+    made.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
 
 
 @pytest.fixture(scope="session")
