@@ -51,6 +51,9 @@ class Backbone(ABC):
         The layer that still knows where in the frame something is, for the same.
     rectifies : bool
         Whether its activations are rectifiers (ReLU), with a maximum or without.
+    unruled_layers : str
+        Which of its layers relevance cannot be propagated through (:mod:`core.zoo.relevance`), after the word *layers*;
+        empty where it can through all.
     """
 
     name: ClassVar[str]
@@ -61,6 +64,7 @@ class Backbone(ABC):
     texture_layers: ClassVar[tuple[str, ...]] = ()
     layout_layer: ClassVar[str | None] = None
     rectifies: ClassVar[bool] = True
+    unruled_layers: ClassVar[str] = ""
 
     @abstractmethod
     def build(self, size: int, weights: str | Path | None, **options: Any) -> keras.Model:
@@ -290,6 +294,7 @@ class EfficientNetB0(KerasApplication):
     input_range = (0.0, 255.0)
     feature_layer = "top_activation"
     rectifies = False
+    unruled_layers = "that multiply feature maps by one another (squeeze and excitation)"
 
 
 @register
