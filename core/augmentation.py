@@ -1,7 +1,7 @@
 """Random variations of prepared training images: the interpretability thesis's five (000 §3.2) as one seeded object.
 
 Training only. The thesis leaves zoom out because it tells the first-trimester planes apart; of the presets only
-``wide``, for the anatomies of the later scan, zooms.
+``wide``, for the anatomies of the later scan, and ``head`` zoom.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ Step = tuple[np.ndarray, dict[str, float | bool]]
 
 @dataclass(frozen=True)
 class Variation:
-    """One variation (S, S) uint8 and what was drawn for it, by the names and in the units of :class:`Augmentation`."""
+    """One variation (S, S) uint8, what was drawn for it, by the names and in the units of :class:`Augmentation`, and
+    the affine map (2, 3) of (x, y) that moved its pixels."""
 
     image: np.ndarray
     drawn: dict[str, float | bool]
+    matrix: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Augmentation:
         for step in (self._recolour, self._degrade, self._cover):
             moved, numbers = step(moved, generator)
             drawn |= numbers
-        return Variation(moved, drawn)
+        return Variation(moved, drawn, matrix)
 
     def batch(self, images: np.ndarray, seed: int) -> np.ndarray:
         """A variation of each of ``images`` (N, S, S) uint8; image ``i`` depends on the seed and on ``i`` alone."""
@@ -181,11 +183,21 @@ PRESETS = {
         noise=0.06,
         boxes=2,
     ),
+    "head": Augmentation(
+        rotation=25,
+        shear=5,
+        gain=1.4,
+        gamma=1.5,
+        vertical_flip=True,
+        zoom=1.2,
+        blur=1.0,
+        noise=0.04,
+    ),
     "none": Augmentation(0, 0, 0, 0, False),
 }
 """``thesis`` as its code ran; ``default`` with a shear that shows; ``scanner`` adds gain and gray map; ``report`` turns
 and flips as the anatomy report (004) does, which gives no numbers; ``wide`` adds all else that tells scanners and
-operators apart; ``none`` changes nothing."""
+operators apart; ``head`` moves and scales heads, whose ellipse moves with them; ``none`` changes nothing."""
 
 RANGES: dict[str, tuple[float, float, float, str]] = {
     "rotation": (0.0, 45.0, 0.5, "degrees either way"),

@@ -35,3 +35,7 @@ class ReviewError(PlaneLabError):
 
 class DatabaseError(PlaneLabError):
     """The database of reviews cannot be reached, read or written."""
+
+
+class MeasurementError(PlaneLabError):
+    """A length cannot be measured in this frame."""

@@ -12,6 +12,14 @@ from typing import Any
 from core.cli.shared import EXIT_OK, Progress, add_command, complain, data_option, natural, positive
 from core.errors import ParameterError
 
+HEADS = "head_circumference"
+HEAD_OPTIONS = ("output", "loss", "fold", "folds", "start")
+OF_CLASSES = (
+    "head_epochs", "fine_tune", "variations", "copies", "optimiser", "schedule", "momentum", "patience", "precision",
+    "cache", "per_class", "option",
+)  # fmt: skip
+"""Options of trainings that learn classes."""
+
 
 def register(commands: Any) -> None:
     command = add_command(commands, "train", _train, "train a model and write its folder with a card")
@@ -33,6 +41,12 @@ def register(commands: Any) -> None:
     command.add_argument("--precision", metavar="NAME", help="auto, float32 or mixed_bfloat16")
     command.add_argument("--cache", type=Path, metavar="DIR", help="keep frozen features here for further trainings")
     command.add_argument("--default", action="store_true", help="mark the model as its task's default")
+    heads = command.add_argument_group(f"task {HEADS}")
+    heads.add_argument("--output", metavar="NAME", help="circumference (a regression) or ellipse (a segmentation)")
+    heads.add_argument("--loss", metavar="NAME", help="of a regression: mae, mse or huber")
+    heads.add_argument("--fold", type=natural, metavar="K", help="the validation side of a cross-validation, from 0")
+    heads.add_argument("--folds", type=positive, metavar="N", help="how many there are (5)")
+    heads.add_argument("--start", metavar="MODEL", help="begin with the layers of a trained model of heads")
 
     command = add_command(
         commands, "search", _search, "try hyperparameters of the head on frozen features, cross-validated"
@@ -52,6 +66,11 @@ def register(commands: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    if options.task == HEADS:
+        return _train_heads(options)
+    given = [name for name in HEAD_OPTIONS if getattr(options, name) is not None]
+    if given:
+        raise ParameterError(f"--{given[0]} belongs to the task {HEADS}; leave it out.")
     from core.zoo.training import train
 
     changes = (
@@ -67,6 +86,33 @@ def _train(options: argparse.Namespace) -> int:
         weights=_starting_weights(options.weights),
         cache=options.cache,
         command=command,
+        default=options.default,
+        progress=Progress("training"),
+    )
+    print(f"wrote {options.out} ({card.weights['bytes'] / 1e6:.1f} MB of weights)")
+    return EXIT_OK
+
+
+def _train_heads(options: argparse.Namespace) -> int:
+    """A regression or a segmentation of heads."""
+    from core.biometry.settings import HeadSettings
+    from core.biometry.training import train_heads
+
+    for name in OF_CLASSES:
+        if getattr(options, name) not in (None, []):
+            raise ParameterError(f"--{name.replace('_', '-')} does not belong to the task {HEADS}; leave it out.")
+    names = (
+        *HEAD_OPTIONS, "backbone", "epochs", "batch_size", "augmentation", "learning_rate", "dropout", "size", "seed",
+    )  # fmt: skip
+    chosen = {name: getattr(options, name) for name in names if name != "start"}
+    settings = HeadSettings(**{name: value for name, value in chosen.items() if value is not None})
+    card = train_heads(
+        _training_table(options),
+        settings,
+        options.out,
+        weights=_starting_weights(options.weights),
+        start=options.start,
+        command="python -m core " + shlex.join(options.arguments),
         default=options.default,
         progress=Progress("training"),
     )
@@ -93,7 +139,7 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _training_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--task", default="plane", help="plane, anatomy or corruption")
+    command.add_argument("--task", default="plane", help="plane, anatomy, corruption or head_circumference")
     command.add_argument("--backbone", default="mobilenet_v2")
     command.add_argument("--preset", default="default", help="default (ours), thesis or report")
     data_option(command)

@@ -250,6 +250,32 @@ def follow(
     return cv2.resize(_padded(inside, settings), (side, side), interpolation=cv2.INTER_NEAREST_EXACT)
 
 
+def placement(box: Box, settings: PreprocessingSettings, size: int | None = None) -> np.ndarray:
+    """Where a frame's pixels come to lie in the network's input: an affine map of (x, y), (2, 3) float64.
+
+    Parameters
+    ----------
+    box
+        What the crop kept of the frame (:attr:`Cleaned.box`).
+
+    Raises
+    ------
+    ParameterError
+        If the size is out of range.
+    """
+    side = _checked_size(size, settings)
+    height, width = box.bottom - box.top, box.right - box.left
+    across, down = -box.left, -box.top
+    if settings.aspect == "pad":
+        longer = max(height, width)
+        across, down = across + (longer - width) // 2, down + (longer - height) // 2
+        height = width = longer
+    scale = np.array([side / width, side / height])
+    # Pixels are counted from their middles, and the corners are what a resize keeps in place.
+    shift = scale * (np.array([across, down]) + 0.5) - 0.5
+    return np.column_stack([np.diag(scale), shift])
+
+
 def reduced(cleaned: Cleaned, side: int) -> Cleaned:
     """A cleaned frame averaged by area until the root of its area is ``side`` pixels; never enlarged."""
     height, width = cleaned.gray.shape

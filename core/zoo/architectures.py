@@ -26,6 +26,7 @@ FEATURE_NOISE = 0.3
 """Deviation of the noise added to normalised features while a detector of severities is trained."""
 SMALLEST_VARIANCE = 1e-12
 DROPOUT = 0.3
+SEGMENTER_FILTERS = (96, 64, 32, 16)
 IMAGENET_MEAN = (103.939, 116.779, 123.68)
 BATCH_NORMALISATION_MOMENTUM = 0.9
 """Keras keeps 0.99 to 0.999: with a few hundred steps the inference statistics would lag behind (reference §9)."""
@@ -49,6 +50,8 @@ class Backbone(ABC):
         Layers of several depths whose statistics tell textures apart, for :func:`build_detector`.
     layout_layer : str or None
         The layer that still knows where in the frame something is, for the same.
+    scale_layers : tuple of str
+        The last layer at each halving of the input's side, from one half on, for :func:`build_segmenter`.
     rectifies : bool
         Whether its activations are rectifiers (ReLU), with a maximum or without.
     unruled_layers : str
@@ -63,6 +66,7 @@ class Backbone(ABC):
     last_started_layer: ClassVar[str | None] = None
     texture_layers: ClassVar[tuple[str, ...]] = ()
     layout_layer: ClassVar[str | None] = None
+    scale_layers: ClassVar[tuple[str, ...]] = ()
     rectifies: ClassVar[bool] = True
     unruled_layers: ClassVar[str] = ""
 
@@ -185,6 +189,57 @@ def build_detector(
     return keras.Model(base.input, value, name=f"{backbone}_detector")
 
 
+def build_segmenter(
+    backbone: str,
+    *,
+    size: int | None = None,
+    weights: str | Path | None = None,
+    filters: Sequence[int] = SEGMENTER_FILTERS,
+    dropout: float = DROPOUT,
+    **options: Any,
+) -> keras.Model:
+    """A U-Net (Ronneberger et al. 2015) whose way down is a backbone: logits (N, S/2, S/2, 1) of lying inside.
+
+    Each step up doubles the side and convolves what it has with the backbone's layer of that scale, both reduced to as
+    many channels first. It ends at half the input's side: an outline is found between pixels anyway.
+
+    Parameters
+    ----------
+    filters : sequence of int
+        Channels of each step up, from the coarsest.
+
+    Raises
+    ------
+    ParameterError
+        If the backbone names no layers by scale.
+    """
+    tensorflow()
+    import keras
+
+    chosen = get_backbone(backbone)
+    if not chosen.scale_layers:
+        able = ", ".join(name for name, one in BACKBONES.items() if one.scale_layers)
+        raise ParameterError(f"The backbone {backbone} names no layers by scale; segmentation uses {able}.")
+    base = chosen.build(size or chosen.default_size, weights, **options)
+    for layer in base.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = BATCH_NORMALISATION_MOMENTUM
+    *finer, coarsest = chosen.scale_layers
+    value = keras.layers.SpatialDropout2D(dropout, name=DROPOUT_LAYER)(base.get_layer(coarsest).output)
+    for step, (name, channels) in enumerate(zip(reversed(finer), filters, strict=False), start=1):
+        skip = keras.layers.Conv2D(channels, 1, name=f"up{step}_skip")(base.get_layer(name).output)
+        value = keras.layers.Conv2D(channels, 1, name=f"up{step}_reduced")(value)
+        value = keras.layers.UpSampling2D(2, interpolation="bilinear", name=f"up{step}")(value)
+        value = keras.layers.Concatenate(name=f"up{step}_joined")([value, skip])
+        value = keras.layers.Conv2D(channels, 3, padding="same", use_bias=False, name=f"up{step}_convolution")(value)
+        value = keras.layers.BatchNormalization(momentum=BATCH_NORMALISATION_MOMENTUM, name=f"up{step}_normalisation")(
+            value
+        )
+        value = keras.layers.ReLU(name=f"up{step}_relu")(value)
+    value = keras.layers.Conv2D(1, 1, name=LOGITS_LAYER, dtype="float32")(value)
+    return keras.Model(base.input, value, name=f"{backbone}_segmenter")
+
+
 class KerasApplication(Backbone):
     """A network of Keras Applications, built flat.
 
@@ -234,6 +289,13 @@ class MobileNetV2(KerasApplication):
     feature_layer = "out_relu"
     texture_layers = ("Conv1_relu", "block_2_add", "block_5_add", "block_9_add", "block_12_add", "block_15_add")
     layout_layer = "block_15_add"
+    scale_layers = (
+        "block_1_expand_relu",
+        "block_3_expand_relu",
+        "block_6_expand_relu",
+        "block_13_expand_relu",
+        "block_16_project_BN",
+    )
 
 
 @register
@@ -321,6 +383,7 @@ class AnatomyCNN(Backbone):
     default_size = 256
     input_range = (0.0, 1.0)
     feature_layer = "features"
+    scale_layers = ("block2_relu1", "block3_relu1", "features")
 
     def build(
         self,

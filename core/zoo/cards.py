@@ -17,7 +17,8 @@ TASKS = ("plane", "anatomy", "corruption", "head_circumference")
 class Metric:
     """One measured figure.
 
-    ``data`` says on what, ``simulated`` keeps phantoms apart from real frames, and ``command`` reruns it.
+    ``data`` says on what, ``simulated`` keeps phantoms apart from real frames, and ``command`` reruns it. Values are
+    shares unless ``unit`` names another one, such as ``mm``.
     """
 
     name: str
@@ -29,6 +30,11 @@ class Metric:
     n: int
     command: str
     note: str = ""
+    unit: str = ""
+
+    @property
+    def is_share(self) -> bool:
+        return not self.unit
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,10 @@ class Card:
         Of a detector of severities: its ``kinds`` in the order of the outputs, the probability of *original* from which
         a frame passes as ``original`` and below which it counts as ``corrupted``, and the probability from which a kind
         is ``named``. Empty for everything else.
+    measurement : dict
+        Of a model of the task ``head_circumference``: its ``output``, ``circumference`` (one number, the circumference
+        over the input's side) or ``ellipse`` (a mask through which one is fitted), and the ``interval`` around it.
+        Empty for everything else.
     metrics : list of Metric
         The first is the one `models` prints.
     weights : dict
@@ -92,6 +102,7 @@ class Card:
     architecture: dict[str, Any] = field(default_factory=dict)
     parameters: int = 0
     detection: dict[str, Any] = field(default_factory=dict)
+    measurement: dict[str, Any] = field(default_factory=dict)
     metrics: list[Metric] = field(default_factory=list)
 
     @property
@@ -142,7 +153,8 @@ def figures_table(card: Card) -> str:
     ]
     for metric in sorted(card.metrics, key=lambda metric: not metric.simulated):
         kind = "simulated" if metric.simulated else "real"
-        value = f"{100 * metric.value:.1f} %"
-        interval = f"{100 * metric.low:.1f} to {100 * metric.high:.1f} %"
+        factor, unit, digits = (100, "%", 1) if metric.is_share else (1, metric.unit, 2)
+        value = f"{factor * metric.value:.{digits}f} {unit}"
+        interval = f"{factor * metric.low:.{digits}f} to {factor * metric.high:.{digits}f} {unit}"
         lines.append(f"| {kind} | {metric.data} | {metric.name} | {value} | {interval} | {metric.n} |")
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from core.zoo.weights import load_weights, sha256_of
 if TYPE_CHECKING:
     import keras
 
+    from core.zoo.heads import HeadRegressor, HeadSegmenter
     from core.zoo.novelty import Typicality
     from core.zoo.prediction import Classifier
 
@@ -56,7 +57,7 @@ def default_name(task: str = "plane", folder: Path = MODELS_FOLDER) -> str:
     raise ModelError(f"No model for the task {task!r} is installed; train one with python -m core train.")
 
 
-def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier:
+def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier | HeadRegressor | HeadSegmenter:
     """Load a model after checking that its weights are those its card describes.
 
     Raises
@@ -77,15 +78,24 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier:
 
     network = network_of(card)
     extra = load_weights(network, path)
-    return model_of(card, network, Typicality.from_arrays(extra))
+    return model_of(card, network, Typicality.from_arrays(extra) if extra else None)
 
 
-def model_of(card: Card, network: keras.Model, typicality: Typicality) -> Classifier:
-    """What predicts with a network (:func:`network_of`) in the way its card says."""
+def model_of(
+    card: Card, network: keras.Model, typicality: Typicality | None
+) -> Classifier | HeadRegressor | HeadSegmenter:
+    """What predicts with a network (:func:`network_of`) in the way its card says.
+
+    A segmenter has no typicality: it answers by pixel.
+    """
     from core.zoo.architectures import get_backbone
     from core.zoo.detection import Detector
+    from core.zoo.heads import ELLIPSE, HeadRegressor, HeadSegmenter
     from core.zoo.prediction import Classifier
     from core.zoo.runtime import CompiledNetwork
+
+    if card.measurement.get("output") == ELLIPSE:
+        return HeadSegmenter(card, network)
 
     compiled = CompiledNetwork(
         network,
@@ -93,12 +103,18 @@ def model_of(card: Card, network: keras.Model, typicality: Typicality) -> Classi
         feature_layer=card.feature_layer,
         pooled_layer=card.pooled_layer,
     )
+    if card.measurement:
+        return HeadRegressor(card, compiled, typicality)
     return (Detector if card.detection else Classifier)(card, compiled, typicality)
 
 
 def network_of(card: Card) -> keras.Model:
     """The network that a card describes, with random weights."""
-    from core.zoo.architectures import build_classifier, build_detector
+    from core.zoo.architectures import build_classifier, build_detector, build_segmenter
+    from core.zoo.heads import ELLIPSE
+
+    if card.measurement.get("output") == ELLIPSE:
+        return build_segmenter(card.backbone, size=card.size, **card.architecture)
 
     if card.detection:
         return build_detector(card.backbone, len(card.detection["kinds"]), size=card.size, **card.architecture)

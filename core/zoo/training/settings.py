@@ -8,7 +8,6 @@ from typing import Any
 from core.augmentation import PRESETS as AUGMENTATIONS
 from core.errors import ParameterError
 from core.zoo.architectures import get_backbone
-from core.zoo.cards import TASKS
 
 OPTIMISERS = ("adam", "sgd")
 SCHEDULES = ("cosine", "constant", "plateau")
@@ -87,12 +86,7 @@ class TrainingSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise ParameterError(f"There is no task {self.task!r}; choose one of {', '.join(TASKS)}.")
-        if self.task not in TRAINABLE_TASKS:
-            raise ParameterError(
-                f"The task {self.task!r} cannot be trained yet; choose one of {', '.join(TRAINABLE_TASKS)}."
-            )
+        _one_of("task of classes", self.task, TRAINABLE_TASKS)
         _one_of("augmentation", self.augmentation, tuple(AUGMENTATIONS))
         _one_of("optimiser", self.optimiser, OPTIMISERS)
         _one_of("schedule", self.schedule, SCHEDULES)

@@ -1,0 +1,141 @@
+"""Models that measure fetal heads: one that says the circumference at once, and one that finds the outline."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.biometry.ellipse import Ellipse
+from core.biometry.outline import ellipse_in
+from core.errors import MeasurementError
+from core.preprocessing import Cleaned, PreprocessingSettings, clean, finish, placement
+from core.zoo.cards import Card
+from core.zoo.forward import ForwardPass
+from core.zoo.prediction import to_unit
+from core.zoo.runtime import tensorflow
+
+if TYPE_CHECKING:
+    import keras
+
+    from core.zoo.novelty import Typicality
+    from core.zoo.runtime import CompiledNetwork
+
+CIRCUMFERENCE, ELLIPSE = "circumference", "ellipse"
+OUTPUTS = (CIRCUMFERENCE, ELLIPSE)
+CLASSES = ["head circumference"]
+"""What the one output of a regression stands for, where explanations name what they explain."""
+
+
+class HeadModel:
+    """What both sorts have in common: a card, and the way from a frame to the network's input.
+
+    Attributes
+    ----------
+    card : Card
+    keras_model : keras.Model
+    settings : PreprocessingSettings
+    """
+
+    def __init__(self, card: Card, keras_model: keras.Model) -> None:
+        self.card = card
+        self.keras_model = keras_model
+        self.settings = PreprocessingSettings.from_dict(card.preprocessing)
+
+    @property
+    def classes(self) -> list[str]:
+        return self.card.classes
+
+    def prepare(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels of a raw or cleaned frame -> the (S, S) uint8 image the network sees."""
+        return self.prepare_cleaned(clean(pixels, self.settings))[0]
+
+    def prepare_cleaned(self, cleaned: Cleaned) -> tuple[np.ndarray, np.ndarray]:
+        """The (S, S) uint8 image of a cleaned frame, and the affine map (2, 3) from the frame's (x, y) to its own."""
+        image = finish(cleaned, self.settings, chain=self.card.input["chain"], size=self.card.size)
+        return image, placement(cleaned.box, self.settings, self.card.size)
+
+
+class HeadRegressor(HeadModel):
+    """A network that predicts the circumference directly (regression paper, 003).
+
+    Its one logit is the circumference as a share of the input's side.
+    """
+
+    def __init__(self, card: Card, network: CompiledNetwork, typicality: Typicality) -> None:
+        super().__init__(card, network.model)
+        self.network = network
+        self.typicality = typicality
+
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        """Circumferences (N, 1) float64 in pixels of prepared images (N, S, S), uint8 or float32 in [0, 1]."""
+        return self.network.forward(to_unit(images))[0].astype(np.float64) * self.card.size
+
+    def circumferences(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Circumferences (N,) in pixels of prepared images, and how typical each is of the training data (N,)."""
+        logits, pooled = self.network.forward(to_unit(images))
+        return logits[:, 0].astype(np.float64) * self.card.size, self.typicality.score(pooled)
+
+
+class HeadSegmenter(HeadModel):
+    """A U-Net that says of each pixel whether it lies inside the head; an ellipse is laid through its border."""
+
+    def __init__(self, card: Card, network: keras.Model) -> None:
+        super().__init__(card, network)
+        self._masks = MaskPass(network, tuple(card.input["range"]))
+
+    def masks(self, images: np.ndarray) -> np.ndarray:
+        """Probabilities (N, S/2, S/2) float32 of lying inside, of prepared images (N, S, S)."""
+        return self._masks(images)
+
+    def ellipses(self, images: np.ndarray) -> list[Ellipse | None]:
+        """The ellipse of each prepared image in its pixels; None where no outline is found."""
+        return ellipses_in(self.masks(images), self.card.size)
+
+
+class MaskPass:
+    """Forward passes of a segmenting network (:func:`core.zoo.architectures.build_segmenter`), frozen as it is now."""
+
+    def __init__(self, network: keras.Model, input_range: tuple[float, float]) -> None:
+        tf = tensorflow()
+        low, high = input_range
+        size = network.input_shape[1]
+
+        def passed(images: Any) -> Any:
+            scaled = tf.repeat((images * (high - low) + low)[..., None], 3, axis=-1)
+            return [tf.sigmoid(network(scaled, training=False)[..., 0])]
+
+        free = tf.TensorSpec((None, size, size), tf.float32)
+        self._graph = tf.function(passed, input_signature=[free], autograph=False).get_concrete_function()
+        self._forward: ForwardPass | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        with self._lock:
+            self._forward = self._forward or ForwardPass(self._graph)
+        return self._forward(np.ascontiguousarray(to_unit(images)), (0,))[0]
+
+
+def ellipses_in(masks: np.ndarray, size: int) -> list[Ellipse | None]:
+    """Ellipses in pixels of images of this side, through the borders of masks (N, h, h); None where there is none."""
+    found: list[Ellipse | None] = []
+    for mask in masks:
+        try:
+            found.append(ellipse_in(mask, size / mask.shape[0]))
+        except MeasurementError:
+            # No head in sight is an answer here; whoever asks says it in his own words.
+            found.append(None)
+    return found
+
+
+def frame_ellipse(ellipse: Ellipse, matrix: np.ndarray) -> Ellipse:
+    """An ellipse of the network's input in pixels of the frame; ``matrix`` (2, 3) is :func:`placement`'s."""
+    inverse = np.linalg.inv(matrix[:, :2])
+    return ellipse.moved(np.column_stack([inverse, -inverse @ matrix[:, 2]]))
+
+
+def frame_pixels(lengths: np.ndarray | Sequence[float], matrices: Sequence[np.ndarray]) -> np.ndarray:
+    """Lengths (N,) in pixels of the networks' inputs -> in pixels of the frames."""
+    return np.asarray(lengths, dtype=np.float64) / np.array([matrix[0, 0] for matrix in matrices])
