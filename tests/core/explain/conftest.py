@@ -51,34 +51,6 @@ def gradient_of(keras):
 
 
 @pytest.fixture(scope="session")
-def regressor(classifier):
-    """A tiny network of random weights that measures heads, with features that raise the number and some that lower it.
-
-    ``[4, 8]`` filters on 32 x 32 pixels; the circumference is 60 to 80 pixels.
-    """
-    from core.zoo.architectures import POOLED_LAYER, build_classifier
-    from core.zoo.heads import CIRCUMFERENCE, HeadRegressor
-    from core.zoo.heads import CLASSES as OUTPUTS
-    from core.zoo.runtime import CompiledNetwork, tensorflow
-
-    tensorflow().keras.utils.set_random_seed(5)
-    model = build_classifier("cnn", 1, size=32, filters=[4, 8])
-    logits = model.get_layer("logits")
-    logits.kernel.assign([[8.0], [-8.0]] * 4)
-    logits.bias.assign([2.0])
-    network = CompiledNetwork(model, input_range=(0.0, 1.0), feature_layer="features", pooled_layer=POOLED_LAYER)
-    card = replace(
-        classifier.card,
-        name="tiny_heads",
-        task="head_circumference",
-        classes=OUTPUTS,
-        input={"size": 32, "range": [0, 1], "chain": "plane"},
-        measurement={"output": CIRCUMFERENCE},
-    )
-    return HeadRegressor(card, network, classifier.typicality)
-
-
-@pytest.fixture(scope="session")
 def heads():
     """Three smooth images (3, 32, 32) float32 in [0, 1]."""
     rough = np.random.default_rng(6).random((3, 32, 32)).astype(np.float32)
