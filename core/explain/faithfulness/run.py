@@ -173,7 +173,7 @@ def _about(model: Classifier, table: Table, sample: Sample, settings: Faithfulne
         "simulated": table.simulated,
         "n": len(sample),
         "methods": list(settings.methods),
-        "signed": [method for method in settings.methods if METHODS[method].signed],
+        "signed": [method for method in settings.methods if METHODS[method].is_signed(model.card)],
         "limit": settings.limit,
         "costly_limit": settings.costly_limit,
         "scoring": asdict(settings.scoring),

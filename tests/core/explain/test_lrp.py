@@ -10,7 +10,6 @@ from core.explain import get_method
 from core.zoo.relevance import EPSILON, RULES, Walk
 
 SIDE = 16
-ZERO = np.zeros((1, 2), np.float32)
 PAIR = np.array([[1, 0.5]], np.float32)
 HIDDEN = np.array([[1, -1, 2], [2, 1, -1]], np.float32)
 """Of :data:`PAIR` these weights make 2, -0.5 and 1.5."""
@@ -32,8 +31,10 @@ def two_layers(keras, outgoing, hidden=HIDDEN):
 
 def shared_out(model, rule, inputs=PAIR):
     """Logits and relevance of inputs (N, ...) between 0 and 1 for the first logit, in NumPy."""
-    zeros = np.zeros_like(inputs)
-    logits, relevance = Walk(model).relevance(inputs, zeros, zeros + 1, np.zeros(len(inputs), int), rule)
+    import tensorflow as tf
+
+    zeros = tf.zeros_like(inputs)
+    logits, relevance = Walk(model).relevance(tf.constant(inputs), zeros, zeros + 1, np.zeros(len(inputs), int), rule)
     return logits.numpy(), relevance.numpy()
 
 
@@ -190,7 +191,7 @@ def test_models_with_layers_without_a_rule_are_refused_by_their_card(name, class
     assert "deviations" in method.obstacle(replace(classifier.card, detection={"kinds": []}))
 
 
-@pytest.mark.parametrize("name", ["cnn", "mobilenet_v2", "efficientnet_b0"])
+@pytest.mark.parametrize("name", ["cnn", "efficientnet_b0"])
 def test_backbones_say_rightly_whether_every_layer_has_a_rule(name):
     from core.zoo.architectures import BACKBONES, build_classifier
 

@@ -28,7 +28,7 @@ def test_maps_keep_what_lowers_the_number(name, maps, regressor):
     assert found.shape == (3, 32, 32)
     assert found.dtype == np.float32
     assert np.isfinite(found).all()
-    assert found.max() > 0
+    assert found.std() > 0
     assert method.is_signed(regressor.card) == (name not in SIZES)
     assert (found.min() < 0) == method.is_signed(regressor.card)
 
