@@ -48,7 +48,7 @@ def lines(text):
 def test_models_lists_name_task_and_figure(models, capsys):
     assert run("models", "--json") == 0
     (row,) = lines(capsys.readouterr().out)
-    assert set(row) == {"name", "task", "backbone", "classes", "metric", "value", "n"}
+    assert set(row) == {"name", "task", "backbone", "classes", "metric", "value", "unit", "n"}
     assert row["name"] == "shapes"
     assert row["n"] == 12
 
