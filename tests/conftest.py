@@ -94,7 +94,7 @@ def classifier(network):
 def regressor(classifier):
     """A tiny network of random weights that measures heads, with features that raise the number and some that lower it.
 
-    ``[4, 8]`` filters on 32 x 32 pixels; the circumference is 60 to 80 pixels.
+    ``[4, 8]`` filters on 32 x 32 pixels; the circumference is 128 pixels of black, 61 of white, and positive of all images.
     """
     from core.zoo.architectures import POOLED_LAYER, build_classifier
     from core.zoo.heads import CIRCUMFERENCE, HeadRegressor
@@ -104,8 +104,8 @@ def regressor(classifier):
     tensorflow().keras.utils.set_random_seed(5)
     model = build_classifier("cnn", 1, size=32, filters=[4, 8])
     logits = model.get_layer("logits")
-    logits.kernel.assign([[8.0], [-8.0]] * 4)
-    logits.bias.assign([2.0])
+    logits.kernel.assign([[1.0], [-1.0]] * 4)
+    logits.bias.assign([4.0])
     network = CompiledNetwork(model, input_range=(0.0, 1.0), feature_layer="features", pooled_layer=POOLED_LAYER)
     card = replace(
         classifier.card,
