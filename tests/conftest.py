@@ -94,7 +94,7 @@ def classifier(network):
 def regressor(classifier):
     """A tiny network of random weights that measures heads, with features that raise the number and some that lower it.
 
-    ``[4, 8]`` filters on 32 x 32 pixels; the circumference is 128 pixels of black, 61 of white, and positive of all images.
+    ``[4, 8]`` filters on 32 x 32 pixels; the circumference is 128 pixels of black, 61 of white, above 0 of others too.
     """
     from core.zoo.architectures import POOLED_LAYER, build_classifier
     from core.zoo.heads import CIRCUMFERENCE, HeadRegressor
