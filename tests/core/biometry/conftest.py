@@ -1,4 +1,4 @@
-"""Heads drawn in HC18's layout, and tiny models of both outputs trained on them."""
+"""Heads drawn in HC18's layout, tiny models trained on them, and models whose weights are set by hand."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from core.datasets.hc18 import CIRCUMFERENCE, PIXEL_SIZE, TABLE_NAME
 from core.preprocessing import PreprocessingSettings
 from core.zoo.cards import Card
 
+NET = 64
 PIXEL_MM = 0.5
 SIDE = 96
-NET = 64
 
 
 def draw_head(ellipse: Ellipse, shape: tuple[int, int], seed: int) -> np.ndarray:
@@ -29,7 +29,7 @@ def draw_head(ellipse: Ellipse, shape: tuple[int, int], seed: int) -> np.ndarray
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
-def head_of(number: int) -> Ellipse:
+def random_head(number: int) -> Ellipse:
     generator = np.random.default_rng([7, number])
     minor = generator.uniform(16, 26)
     return Ellipse(
@@ -38,11 +38,11 @@ def head_of(number: int) -> Ellipse:
     )  # fmt: skip
 
 
-def write_heads(folder: Path, numbers: list[int], *, annotated: bool = True) -> Path:
+def write_folder(folder: Path, numbers: list[int], *, annotated: bool = True) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     lines = [f"filename,{PIXEL_SIZE},{CIRCUMFERENCE}"]
     for number in numbers:
-        ellipse = head_of(number)
+        ellipse = random_head(number)
         cv2.imwrite(str(folder / f"{number:03d}_HC.png"), draw_head(ellipse, (SIDE, SIDE), number))
         if annotated:
             drawn = np.zeros((SIDE, SIDE), np.uint8)
@@ -54,9 +54,21 @@ def write_heads(folder: Path, numbers: list[int], *, annotated: bool = True) -> 
 
 
 @pytest.fixture(scope="session")
+def head_of():
+    """``head_of(number)``: the ellipse of a drawn head, in pixels of its frame."""
+    return random_head
+
+
+@pytest.fixture(scope="session")
+def write_heads():
+    """``write_heads(folder, numbers, annotated=True)``: heads drawn in HC18's layout, pixels of 0.5 mm."""
+    return write_folder
+
+
+@pytest.fixture(scope="session")
 def heads(tmp_path_factory) -> Path:
     """60 examinations of one frame, of which those with a number that 5 divides are test data."""
-    return write_heads(tmp_path_factory.mktemp("hc18"), list(range(1, 61)))
+    return write_folder(tmp_path_factory.mktemp("hc18"), list(range(1, 61)))
 
 
 @pytest.fixture(scope="session")
