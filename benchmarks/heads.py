@@ -30,8 +30,8 @@ def main() -> None:
     print(
         "Printed by `python -m benchmarks.heads` from the models' evaluation.csv. Errors in mm against the published "
         "circumference, of frames that the model was not trained on; 95 % bootstrap intervals that draw whole "
-        "examinations. Limits of agreement are bias -+ 1.96 standard deviations (Bland and Altman 1986). Trimesters are "
-        "told by the circumference under the formula of Hadlock et al. 1984, below 14 and below 28 weeks.\n"
+        "examinations. Limits of agreement are bias -+ 1.96 standard deviations (Bland and Altman 1986). Trimesters "
+        "are told by the circumference under the formula of Hadlock et al. 1984, below 14 and below 28 weeks.\n"
     )
     for card in cards:
         _model(card)
