@@ -185,7 +185,9 @@ def figures_of(rows: pd.DataFrame) -> dict[str, Share]:
 
 
 def bootstrapped(values: np.ndarray, patients: np.ndarray, statistic: Statistic, *, seed: int = 0) -> Share:
-    """A statistic with its 95 % bootstrap interval over whole examinations; n is 0 and all is NaN without values.
+    """A statistic with its 95 % bootstrap interval over whole examinations.
+
+    Where there are too few values for it, n is 0 and all else NaN.
 
     Parameters
     ----------
@@ -194,14 +196,17 @@ def bootstrapped(values: np.ndarray, patients: np.ndarray, statistic: Statistic,
     statistic : callable
         Of ascending values (N,) and how often each counts (R, N): (R,) float.
     """
+    unknown = Share(float("nan"), float("nan"), float("nan"), 0)
     if not len(values):
-        return Share(float("nan"), float("nan"), float("nan"), 0)
+        return unknown
     order = np.argsort(values, kind="stable")
     values = np.asarray(values, dtype=np.float64)[order]
     _, index = np.unique(np.asarray(patients)[order], return_inverse=True)
     groups = int(index.max()) + 1
     drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=BOOTSTRAP_RESAMPLES)
     value = float(statistic(values, np.ones((1, len(values))))[0])
+    if np.isnan(value):
+        return unknown
     low, high = np.nanpercentile(statistic(values, drawn[:, index].astype(np.float64)), [2.5, 97.5])
     return Share(value, float(low), float(high), len(values))
 

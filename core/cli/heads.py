@@ -126,8 +126,12 @@ def _heads_table(options: argparse.Namespace) -> Any:
     table = load(options.data, exclude=options.exclude)
     if not options.split:
         return table
-    foreign = [examination(path) is None for path in table.paths]
-    table = table.chosen((table.frame["split"] == options.split) | foreign)
+    table = table.chosen(
+        [
+            side == options.split or examination(path) is None
+            for side, path in zip(table.frame["split"], table.paths, strict=True)
+        ]
+    )
     if not len(table):
         raise DatasetError(f"The data have no side {options.split!r}; leave --split out or choose train or test.")
     return table

@@ -75,6 +75,12 @@ def test_frames_without_an_outline_count_as_refused_not_as_errors():
     assert figures["refused"].value == 0.25
 
 
+def test_one_frame_has_an_error_but_no_limits():
+    figures = figures_of(rows_of([2.0], [0]))
+    assert (figures["mae"].value, figures["mae"].n) == (2, 1)
+    assert figures["loa_low"].n == 0
+
+
 def test_overlaps_of_circles_are_known():
     circle = Ellipse(0, 0, 10, 10, 0)
     assert dice(circle, circle) == 1
