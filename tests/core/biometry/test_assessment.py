@@ -24,6 +24,7 @@ from core.biometry.settings import HeadSettings
 from core.datasets import load
 from core.errors import DatasetError
 from core.evaluation import bootstrap_by_patient
+from core.zoo import registry
 
 
 def run(*arguments):
@@ -94,9 +95,11 @@ def test_overlaps_of_circles_are_known():
 
 
 @pytest.fixture
-def copied(head_models, tmp_path):
+def copied(head_models, tmp_path, monkeypatch):
+    """The tiny models alone, without those that ship beside them."""
     folder = tmp_path / "models"
     shutil.copytree(head_models, folder)
+    monkeypatch.setattr(registry, "MODELS_FOLDER", folder)
     return folder
 
 

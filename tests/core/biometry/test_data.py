@@ -34,8 +34,9 @@ def test_placement_is_where_a_resize_puts_a_dot(aspect):
     settings = PreprocessingSettings(
         crop="none", mask="none", aspect=aspect, median_kernel=1, lower_percentile=0, upper_percentile=100
     )
-    frame = np.zeros((180, 260), np.uint8)
-    cv2.rectangle(frame, (170, 60), (177, 67), 255, -1)
+    # Wide enough for a resize that only looks at the nearest pixels.
+    rows, columns = np.mgrid[:180, :260]
+    frame = np.round(255 * np.exp(-((columns - 173.5) ** 2 + (rows - 63.5) ** 2) / 200)).astype(np.uint8)
     cleaned = clean(frame, settings)
     image = finish(cleaned, settings, size=90).astype(float)
     rows, columns = np.mgrid[:90, :90]
