@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from core.augmentation import PRESETS as AUGMENTATIONS
+from core.biometry.calibration import HEADS_NAME, calibrate
 from core.biometry.data import HeadSet, read_heads
 from core.biometry.settings import HUBER_DELTA, HeadSettings
 from core.datasets import Table, refuse_test_examinations, split_by_patient
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 CHECKPOINT_NAME = "checkpoint"
 HISTORY_NAME = "history.csv"
 RECORD_NAME = "training.json"
-HEADS_NAME = "validation.csv"
 VALIDATION_BATCH = 32
 AUGMENTING_THREADS = 2
 PREPROCESSING = PreprocessingSettings(aspect="pad")
@@ -98,7 +98,9 @@ def train_heads(
     card, predicted = _card(model, train, validation, settings, out, began, weights, command, default)
     predicted.to_csv(out / HEADS_NAME, index=False)
     card.write(out)
-    report(f"validation: {card.metrics[0].value:.2f} mm mean absolute error, n = {len(validation)}")
+    card = calibrate(out, train, validation)
+    error = f"{card.metrics[0].value:.2f} mm mean absolute error" if card.metrics else "no outline of a head was found"
+    report(f"validation: {error}, n = {len(validation)}")
     shutil.rmtree(out / CHECKPOINT_NAME, ignore_errors=True)
     (out / RECORD_NAME).unlink(missing_ok=True)
     return card
@@ -373,6 +375,6 @@ def _card(
         command=command,
         default=default,
         measurement={"output": settings.output},
-        metrics=[metric],
+        metrics=[metric] if found.any() else [],
     )  # fmt: skip
     return card, predicted

@@ -84,8 +84,8 @@ class Card:
         is ``named``. Empty for everything else.
     measurement : dict
         Of a model of the task ``head_circumference``: its ``output``, ``circumference`` (one number, the circumference
-        over the input's side) or ``ellipse`` (a mask through which one is fitted), and the ``interval`` around it.
-        Empty for everything else.
+        over the input's side) or ``ellipse`` (a mask through which one is fitted), the prediction ``interval`` around
+        it and, of a segmentation, the bounds of ``refusal``. Empty for everything else.
     metrics : list of Metric
         The first is the one `models` prints.
     weights : dict
