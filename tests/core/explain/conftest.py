@@ -115,3 +115,16 @@ def tiny_regressor(keras):
         measurement={"output": CIRCUMFERENCE},
     )
     return HeadRegressor(card, network, Typicality.fit(network.forward(images)[1], np.zeros(20, int)))
+
+
+@pytest.fixture(scope="session")
+def tiny_head_folder(tiny_regressor, tmp_path_factory):
+    """The folder of :func:`tiny_regressor`."""
+    from core.zoo.weights import save_weights, sha256_of
+
+    folder = tmp_path_factory.mktemp("heads") / "tiny_head"
+    folder.mkdir()
+    save_weights(tiny_regressor.keras_model, folder / "weights.npz", **tiny_regressor.typicality.to_arrays())
+    weights = {"file": "weights.npz", "sha256": sha256_of(folder / "weights.npz"), "bytes": 1, "dtype": "float16"}
+    replace(tiny_regressor.card, weights=weights).write(folder)
+    return folder

@@ -1,6 +1,7 @@
 """Perturbation studies of a regression: what is run, kept and gone on with, and what their figures say."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import head_explanations
+from core import cli
 from core.biometry.data import read_heads
 from core.datasets import load
 from core.errors import Cancelled, DatasetError, ParameterError
@@ -380,3 +382,44 @@ def test_a_damaged_study_gets_its_sentence(study, tmp_path, how):
         path.write_text(json.dumps(about | {"methods": ["bright"]}))
     with pytest.raises(DatasetError, match="make it again with python -m core perturbation"):
         read_study(tmp_path)
+
+
+def test_the_command_leaves_training_heads_out_and_records_with_the_model(
+    tiny_head_folder, write_heads, tmp_path, capsys
+):
+    model = tmp_path / "models" / "tiny_head"
+    shutil.copytree(tiny_head_folder, model)
+    write_heads(tmp_path / "hc18", [*NAMES[:3], "001_HC.png", "007_HC.png"])
+    given = ["perturbation", "--model", model, "--data", tmp_path / "hc18", "--out", tmp_path / "out"]
+    given += ["--method", "bright", "--grid", "4", "--fill", "black", "--record", "drawn heads"]
+    assert cli.main([str(one) for one in (*given, "--json")]) == 0
+    out, err = capsys.readouterr()
+    rows = [json.loads(line) for line in out.splitlines()]
+    gap = next(row for row in rows if (row["method"], row["measure"]) == ("bright", "gap_mm"))
+    assert gap["n"] == 3
+    assert "2 frames of HC18 examinations not kept for testing" in err
+    recorded = read_study(model / FILES.name / "drawn_heads")
+    assert recorded.about["data"] == "drawn heads"
+    assert recorded.about["command"].startswith("python -m core perturbation --model")
+    assert set(recorded.images["image"]) == set(NAMES[:3])
+    assert cli.main([str(one) for one in given]) == 0
+    assert "Claim 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--grid", "3"], "4 regions a side"),
+        (["--fill", "pink"], "noise"),
+        (["--method", "tarot"], "tarot"),
+        (["--record", "../elsewhere"], "no name for a folder"),
+        (["--limit", "1"], "at least 2 images"),
+        (["--split", "train"], "No image is left"),
+    ],
+)
+def test_what_a_command_cannot_do_is_one_sentence(tiny_head_folder, write_heads, tmp_path, capsys, more, words):
+    write_heads(tmp_path / "hc18", ["001_HC.png", "005_HC.png"])
+    given = ["perturbation", "--model", tiny_head_folder, "--data", tmp_path / "hc18", "--out", tmp_path / "out"]
+    assert cli.main([str(one) for one in (*given, *more)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
