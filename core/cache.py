@@ -54,6 +54,7 @@ from core.sweep.study import Study, stored_studies
 from core.sweep.study import read_study as read_sweep_study
 from core.zoo import Card, Classifier, Prediction, list_cards, load_model
 from core.zoo.assessment import Assessment, assessments_of, read_evaluation
+from core.zoo.heads import HeadRegressor, HeadSegmenter
 from core.zoo.history import read_history
 from core.zoo.prediction import to_unit
 from core.zoo.runtime import tensorflow
@@ -280,6 +281,12 @@ def prediction(model: Classifier, sha256: str, image: np.ndarray, distortion: Di
     """Prediction of one prepared image (S, S)."""
     key = ("prediction", model.card.weights["sha256"], sha256, distortion)
     return result_store().get(key, lambda: model.predict_prepared(image[None]))
+
+
+def circumference(model: HeadRegressor, sha256: str, image: np.ndarray, distortion: Distortion | None = None) -> float:
+    """The circumference in one prepared image (S, S), in its pixels."""
+    key = ("circumference", model.card.weights["sha256"], sha256, distortion)
+    return result_store().get(key, lambda: float(model.scores(image[None])[0, 0]))
 
 
 @dataclass(frozen=True)
@@ -694,7 +701,8 @@ def _load_and_warm(name: str) -> Classifier:
     """Load a model and prepare its forward pass, so that the first prediction is quick."""
     _keep_keras_session()
     model = load_model(name)
-    model.probabilities(np.zeros((1, model.card.size, model.card.size), np.float32))
+    blank = np.zeros((1, model.card.size, model.card.size), np.float32)
+    model.masks(blank) if isinstance(model, HeadSegmenter) else model.scores(blank)
     return model
 
 

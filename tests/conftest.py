@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 CLASSES = ["BPD", "CRL", "NT"]
@@ -87,6 +89,74 @@ def classifier(network):
         command="",
     )
     return Classifier(card, network, typicality)
+
+
+@pytest.fixture(scope="session")
+def regressor(classifier):
+    """A tiny network of random weights that measures heads, with features that raise the number and some that lower it.
+
+    ``[4, 8]`` filters on 32 x 32 pixels; the circumference is 60 to 80 pixels.
+    """
+    from core.zoo.architectures import POOLED_LAYER, build_classifier
+    from core.zoo.heads import CIRCUMFERENCE, HeadRegressor
+    from core.zoo.heads import CLASSES as OUTPUTS
+    from core.zoo.runtime import CompiledNetwork, tensorflow
+
+    tensorflow().keras.utils.set_random_seed(5)
+    model = build_classifier("cnn", 1, size=32, filters=[4, 8])
+    logits = model.get_layer("logits")
+    logits.kernel.assign([[8.0], [-8.0]] * 4)
+    logits.bias.assign([2.0])
+    network = CompiledNetwork(model, input_range=(0.0, 1.0), feature_layer="features", pooled_layer=POOLED_LAYER)
+    card = replace(
+        classifier.card,
+        name="tiny_heads",
+        title="tiny heads",
+        task="head_circumference",
+        classes=OUTPUTS,
+        input={"size": 32, "range": [0, 1], "chain": "plane"},
+        measurement={"output": CIRCUMFERENCE},
+    )
+    return HeadRegressor(card, network, classifier.typicality)
+
+
+@pytest.fixture(scope="session")
+def regressor_folder(regressor, tmp_path_factory) -> Path:
+    """The model folder of the tiny network that measures heads."""
+    from core.zoo.weights import save_weights, sha256_of
+
+    folder = tmp_path_factory.mktemp("heads") / regressor.card.name
+    folder.mkdir()
+    path = folder / "weights.npz"
+    save_weights(regressor.network.model, path, **regressor.typicality.to_arrays())
+    weights = {"file": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size, "dtype": "float16"}
+    replace(regressor.card, weights=weights, architecture={"filters": [4, 8]}).write(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def write_heads():
+    """``write_heads(folder, names, size=96)``: bright ellipses on speckle with HC18's annotations and list."""
+    from core.biometry.ellipse import Ellipse
+
+    def write(folder, names, size=96):
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = []
+        for number, name in enumerate(names):
+            generator = np.random.default_rng(number)
+            head = Ellipse(size / 2 + number % 3, size / 2, size * 0.33 + number % 5, size * 0.24, 0.3 * number % 1.5)
+            frame = np.clip(generator.normal(40, 12, (size, size)), 1, 255)
+            outline = np.exp(-((head.distance(np.arange(size)[None], np.arange(size)[:, None]) / 2) ** 2))
+            cv2.imwrite(str(folder / name), np.clip(frame + 190 * outline, 0, 255).astype(np.uint8))
+            drawn = np.zeros((size, size), np.uint8)
+            cv2.polylines(drawn, [np.round(head.points()).astype(np.int32)], True, 255)
+            cv2.imwrite(str(folder / name.replace("HC.png", "HC_Annotation.png")), drawn)
+            size_mm = 0.8 + 0.02 * number
+            rows.append((name, size_mm, head.circumference * size_mm))
+        columns = ["filename", "pixel size(mm)", "head circumference (mm)"]
+        pd.DataFrame(rows, columns=columns).to_csv(folder / "training_set_pixel_size_and_HC.csv", index=False)
+
+    return write
 
 
 @pytest.fixture(scope="session")

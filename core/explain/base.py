@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from core.errors import ParameterError
+from core.zoo.heads import ELLIPSE
 
 if TYPE_CHECKING:
     from core.zoo.cards import Card
@@ -73,7 +74,7 @@ class Method(ABC):
     measurement_explanation, measurement_trust : str
         ``explanation`` and ``trust`` where the network measures; empty where the same words hold.
     costly : bool
-        True if it takes many forward passes: the page then waits to be asked.
+        True if it takes many forward passes, or seconds to prepare: the page then waits to be asked.
     """
 
     name: ClassVar[str]
@@ -154,15 +155,13 @@ def measures(card: Card) -> bool:
 
 def draws(card: Card) -> bool:
     """Whether it answers with an outline, from which the measurement is then taken."""
-    return card.measurement.get("output") == "ellipse"
+    return card.measurement.get("output") == ELLIPSE
 
 
 def check_classes(card: Card, study: str) -> None:
-    """ParameterError if a study needs classes and the model of ``card`` measures."""
+    """ParameterError if the model of ``card`` measures: ``study``, which begins the sentence, needs classes."""
     if measures(card):
-        raise ParameterError(
-            f"{study} follows the probability of a class, and {card.name} measures; choose a model of classes."
-        )
+        raise ParameterError(f"{study} asks about classes, and {card.name} measures; choose a model that has classes.")
 
 
 def get_method(name: str) -> Method:

@@ -24,6 +24,8 @@ class RelevancePropagation(Method):
     """
 
     family = "gradient"
+    # Its way back is a graph of its own for every layer, which takes TensorFlow seconds to build for a deep network.
+    costly = True
     rule: ClassVar[str]
 
     def own_obstacle(self, card: Card) -> str | None:

@@ -10,7 +10,9 @@ from typing import Any
 from core.errors import ModelError
 
 CARD_NAME = "card.json"
-TASKS = ("plane", "anatomy", "corruption", "head_circumference")
+CLASS_TASKS = ("plane", "anatomy", "corruption")
+"""Tasks whose models tell classes apart; those of the others measure."""
+TASKS = (*CLASS_TASKS, "head_circumference")
 
 
 @dataclass(frozen=True)

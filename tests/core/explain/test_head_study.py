@@ -86,25 +86,25 @@ def small(*methods, **options):
 
 
 @pytest.fixture(scope="module")
-def study(tiny_regressor, table, tmp_path_factory):
+def study(regressor, table, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for cls, name in ((Bright, "bright"), (Dim, "dim")):
             cls.name = name
             patch.setitem(METHODS, name, cls())
         out = tmp_path_factory.mktemp("study")
-        return run_head_study(tiny_regressor, table, small("bright", "dim"), out, name="drawn", command="made so")
+        return run_head_study(regressor, table, small("bright", "dim"), out, name="drawn", command="made so")
 
 
-def test_a_study_holds_what_its_definition_says(study, tiny_regressor, table):
+def test_a_study_holds_what_its_definition_says(study, regressor, table):
     """Gap, AOPC in mm and in pixels, contour and curve of one method, computed anew head by head."""
-    heads = read_heads(table, tiny_regressor.settings, 32)
+    heads = read_heads(table, regressor.settings, 32)
     images = to_unit(heads.images)
     gaps, pixels, follows, errors = [], [], [], []
     for number, image in enumerate(images):
         millimetres = heads.pixel_sizes[number] / heads.scales[number]
         hidden = QUICK.fill_of(image, number, "noise")
         order = QUICK.map_places(image, 4, number, ("size",))["size/most"]
-        lengths = follow(tiny_regressor, image, hidden, np.stack([order, *QUICK.chance_places(4, number)]))
+        lengths = follow(regressor, image, hidden, np.stack([order, *QUICK.chance_places(4, number)]))
         away = np.abs(lengths * millimetres - heads.circumferences[number])
         errors.append(away[0])
         gaps.append(aopc(away[1:]).mean() - aopc(away[0]))
@@ -145,11 +145,11 @@ def test_all_orders_begin_and_end_alike(study):
             assert group["value"].to_numpy() == pytest.approx(np.full(len(group), group["value"].iloc[0]))
 
 
-def test_a_map_of_what_the_network_needs_has_a_gap_and_its_reverse_a_negative_one(tiny_regressor, table, tmp_path):
+def test_a_map_of_what_the_network_needs_has_a_gap_and_its_reverse_a_negative_one(regressor, table, tmp_path):
     """A model that measures the brightness of one corner; one map that knows it, and one that knows the opposite."""
 
     class Corner:
-        card, settings = tiny_regressor.card, tiny_regressor.settings
+        card, settings = regressor.card, regressor.settings
 
         def scores(self, images):
             return 100 + 3 * to_unit(images)[:, 8:16, 8:16].sum(axis=(1, 2), dtype=float)[:, None]
@@ -169,7 +169,7 @@ def test_a_map_of_what_the_network_needs_has_a_gap_and_its_reverse_a_negative_on
         def explain(self, model, images, targets, progress=lambda share: None):
             return 1 - super().explain(model, images, targets, progress) / 100
 
-    heads = read_heads(table, tiny_regressor.settings, 32)
+    heads = read_heads(table, regressor.settings, 32)
     exact = Corner().scores(heads.images)[:, 0] * heads.pixel_sizes / heads.scales
     true = table.frame.assign(circumference_mm=exact)
     with pytest.MonkeyPatch.context() as patch:
@@ -188,16 +188,16 @@ def test_a_map_of_what_the_network_needs_has_a_gap_and_its_reverse_a_negative_on
     assert found.score("wrong", "sign_gap_mm", ranking="sign").high < 0
 
 
-def test_a_stopped_run_goes_on_where_it_was_and_ends_the_same(tiny_regressor, table, tmp_path, study):
+def test_a_stopped_run_goes_on_where_it_was_and_ends_the_same(regressor, table, tmp_path, study):
     def stop(share):
         if (tmp_path / "work" / "bright.npz").is_file():
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        run_head_study(tiny_regressor, table, small("bright", "dim"), tmp_path, progress=stop)
+        run_head_study(regressor, table, small("bright", "dim"), tmp_path, progress=stop)
     Bright.calls = 0
     shares = []
-    again = run_head_study(tiny_regressor, table, small("bright", "dim"), tmp_path, progress=shares.append)
+    again = run_head_study(regressor, table, small("bright", "dim"), tmp_path, progress=shares.append)
     assert Bright.calls == 0
     assert Dim.calls == 1
     assert shares == sorted(shares)
@@ -206,17 +206,17 @@ def test_a_stopped_run_goes_on_where_it_was_and_ends_the_same(tiny_regressor, ta
         pd.testing.assert_frame_equal(getattr(again, name), getattr(study, name))
     other = small("bright", protocol=replace(QUICK, seed=9))
     with pytest.raises(ParameterError, match="another --out"):
-        run_head_study(tiny_regressor, table, other, tmp_path)
+        run_head_study(regressor, table, other, tmp_path)
 
 
-def test_models_that_measure_nothing_or_draw_are_refused(classifier, tiny_regressor, table, tmp_path):
+def test_models_that_measure_nothing_or_draw_are_refused(classifier, regressor, table, tmp_path):
     with pytest.raises(ParameterError, match="core faithfulness"):
         run_head_study(classifier, table, small("bright"), tmp_path)
-    drawing = type("Drawing", (), {"card": replace(tiny_regressor.card, measurement={"output": "ellipse"})})
+    drawing = type("Drawing", (), {"card": replace(regressor.card, measurement={"output": "ellipse"})})
     with pytest.raises(ParameterError, match="outline"):
         run_head_study(drawing, table, small("bright"), tmp_path)
     with pytest.raises(DatasetError, match="at least two heads"):
-        run_head_study(tiny_regressor, table.chosen(np.arange(6) == 0), small("bright"), tmp_path)
+        run_head_study(regressor, table.chosen(np.arange(6) == 0), small("bright"), tmp_path)
     assert not (tmp_path / "work").exists()
 
 
@@ -327,7 +327,7 @@ def test_backbones_are_compared_image_by_image(study):
     assert row[NUMBERS].tolist() == pytest.approx([-2, -2, -2, 5])
     said = backbone_conclusions([study, other])
     assert len(said) == len(CASE_QUALITIES)
-    assert "tiny_head (cnn) is better than other (cnn) with 0 of 2 methods" in said[0]
+    assert "tiny_heads (cnn) is better than other (cnn) with 0 of 2 methods" in said[0]
     assert len(backbone_table([study, other])) == len(compared)
     apart = replace(other, about=other.about | {"protocol": other.about["protocol"] | {"fills": ["black"]}})
     assert compare_backbones([study, apart]).empty
@@ -348,7 +348,7 @@ def test_tables_hold_the_figures(study):
 
 
 def test_a_study_is_read_as_it_was_written_and_printed(study, tmp_path):
-    folder = tmp_path / "models" / "tiny_head" / FILES.name / "drawn"
+    folder = tmp_path / "models" / "tiny_heads" / FILES.name / "drawn"
     study.write(folder)
     again = read_study(folder)
     for name, (_, columns) in TABLES.items():
@@ -385,10 +385,10 @@ def test_a_damaged_study_gets_its_sentence(study, tmp_path, how):
 
 
 def test_the_command_leaves_training_heads_out_and_records_with_the_model(
-    tiny_head_folder, write_heads, tmp_path, capsys
+    regressor_folder, write_heads, tmp_path, capsys
 ):
-    model = tmp_path / "models" / "tiny_head"
-    shutil.copytree(tiny_head_folder, model)
+    model = tmp_path / "models" / "tiny_heads"
+    shutil.copytree(regressor_folder, model)
     write_heads(tmp_path / "hc18", [*NAMES[:3], "001_HC.png", "007_HC.png"])
     given = ["perturbation", "--model", model, "--data", tmp_path / "hc18", "--out", tmp_path / "out"]
     given += ["--method", "bright", "--grid", "4", "--fill", "black", "--record", "drawn heads"]
@@ -417,9 +417,9 @@ def test_the_command_leaves_training_heads_out_and_records_with_the_model(
         (["--split", "train"], "No image is left"),
     ],
 )
-def test_what_a_command_cannot_do_is_one_sentence(tiny_head_folder, write_heads, tmp_path, capsys, more, words):
+def test_what_a_command_cannot_do_is_one_sentence(regressor_folder, write_heads, tmp_path, capsys, more, words):
     write_heads(tmp_path / "hc18", ["001_HC.png", "005_HC.png"])
-    given = ["perturbation", "--model", tiny_head_folder, "--data", tmp_path / "hc18", "--out", tmp_path / "out"]
+    given = ["perturbation", "--model", regressor_folder, "--data", tmp_path / "hc18", "--out", tmp_path / "out"]
     assert cli.main([str(one) for one in (*given, *more)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line

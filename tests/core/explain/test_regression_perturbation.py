@@ -38,12 +38,12 @@ def image():
 
 
 @pytest.mark.parametrize("grid", [4, 8, 5])
-def test_hiding_is_that_of_a_plain_loop(image, grid, tiny_regressor):
+def test_hiding_is_that_of_a_plain_loop(image, grid, regressor):
     values = np.random.default_rng(1).normal(size=(SIDE, SIDE))
     protocol = Protocol(grids=(grid,), chances=2, seed=3)
     hidden = protocol.fill_of(image, 7, "noise")
     places = protocol.map_places(values, grid, 7, ("size",))["size/most"]
-    found = follow(tiny_regressor, image, hidden, np.stack([places, *protocol.chance_places(grid, 7)]))
+    found = follow(regressor, image, hidden, np.stack([places, *protocol.chance_places(grid, 7)]))
     assert found.shape == (3, STEPS + 1)
 
     cuts = [place * grid // SIDE for place in range(SIDE)]
@@ -59,7 +59,7 @@ def test_hiding_is_that_of_a_plain_loop(image, grid, tiny_regressor):
             for x in range(SIDE):
                 if (cuts[y], cuts[x]) in gone:
                     shown[y, x] = hidden[y, x]
-        assert found[0, step] == pytest.approx(tiny_regressor.scores(shown[None])[0, 0], rel=1e-4)
+        assert found[0, step] == pytest.approx(regressor.scores(shown[None])[0, 0], rel=1e-4)
     assert np.allclose(found[:, 0], found[0, 0])
     assert np.allclose(found[:, -1], found[0, -1])
     assert not np.allclose(found[1, 1:-1], found[2, 1:-1])
