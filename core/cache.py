@@ -43,6 +43,7 @@ from core.explain.head_study import HeadStudy
 from core.explain.head_study import read_study as read_head_study
 from core.explain.localisation import Structures, at_input, structures_of
 from core.explain.superpixels import SEGMENTATIONS, SuperpixelExplanation, SuperpixelMethod
+from core.images import Frame
 from core.library import NamedImage, curve_sample, open_image
 from core.live import LiveSubject, Move
 from core.misclassifications import ImageFacts, measure
@@ -138,6 +139,20 @@ def named_image(image_id: str) -> NamedImage:
 def named_structures(image_id: str) -> Structures | None:
     """The anatomy of a sample or phantom, at its full size, where it is known; read-only as the image is."""
     return structures_of({"path": image_id})
+
+
+def loop_length(sha256: str, data: bytes) -> int:
+    """How many frames an uploaded DICOM file holds."""
+    from core.dicom import n_frames
+
+    return result_store().get(("loop length", sha256), lambda: n_frames(data))
+
+
+def loop_frame(sha256: str, frame: int, data: bytes) -> Frame:
+    """One frame, from 0, of an uploaded cine loop."""
+    from core.dicom import read_dicom
+
+    return picture_store().get(("loop frame", sha256, frame), lambda: read_dicom(data, frame=frame))
 
 
 @st.cache_data(max_entries=8, scope="session", show_spinner=False)

@@ -27,6 +27,7 @@ MAXIMISED = "maximised"
 BESIDE = "beside"
 OTHER_MODEL = "other_model"
 OTHER_IMAGE = "other_image"
+LOOP_FRAME = "frame"
 DATA = "data"
 SHARES = "shares"
 TRUE_CLASS = "true"
@@ -68,7 +69,7 @@ OTHER_CELL = "other_cell"
 READER = "reader"
 """Not in the URL: whoever opens a colleague's link must not sign with the colleague's name."""
 
-KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store", "subject_store", "move_store")
+KEPT_ON_RESET = ("uploads", "uploads_seen", "loops", "result_store", "picture_store", "subject_store", "move_store")
 
 
 def intensity_key(kind: str) -> str:

@@ -48,9 +48,21 @@ def lines(text):
 def test_models_lists_name_task_and_figure(models, capsys):
     assert run("models", "--json") == 0
     (row,) = lines(capsys.readouterr().out)
-    assert set(row) == {"name", "task", "backbone", "classes", "metric", "value", "n"}
+    assert set(row) == {"name", "task", "backbone", "classes", "metric", "value", "unit", "n"}
     assert row["name"] == "shapes"
     assert row["n"] == 12
+
+
+def test_dicom_is_preprocessed_and_predicted(models, dicom_loop, tmp_path, capsys):
+    path = tmp_path / "loop.dcm"
+    path.write_bytes(dicom_loop)
+    assert run("preprocess", path, "--out", tmp_path / "stages") == 0
+    assert cv2.imread(str(tmp_path / "stages" / "01_input.png"), 0).shape == (60, 80)
+    assert "3 frames; number 1 is shown" in capsys.readouterr().err
+    assert run("predict", path, "--model", "shapes", "--json") == 0
+    (row,) = lines(capsys.readouterr().out)
+    assert sum(row["probabilities"].values()) == pytest.approx(1)
+    assert "Mustermann" not in str(row)
 
 
 def test_predict_prints_an_object_per_image_in_order(models, shape_folder, capsys):

@@ -1,8 +1,10 @@
 """Methods side by side, for any class; the costly one waits to be asked."""
 
+import ast
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -187,7 +189,15 @@ def test_a_measurement_has_maps_and_no_classes(open_page, texts, head_models):
     assert open_page("interpretability", model="tiny_outline").info[0].value == DRAWING_OBSTACLE
 
 
-@pytest.mark.parametrize("name", ["prediction", "results", "confusion_matrix", "faithfulness", "reviews", "corruption"])
+@pytest.mark.parametrize("name", ["prediction", "results", "confusion_matrix", "corruption", "laboratory", "reviews"])
+def test_pages_about_classes_do_not_ask_for_models_that_measure(name):
+    """The picker offers what a page asks for: classes by default, or a list of tasks that it names."""
+    tree = ast.parse(Path(f"pages/{name}.py").read_text(encoding="utf-8"))
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert not names & {"TASKS", "MEASUREMENT"}
+
+
+@pytest.mark.parametrize("name", ["results", "reviews"])
 def test_pages_about_classes_do_not_offer_it(open_page, head_models, name):
     app = open_page(name, model=head_models.card.name)
     assert not app.exception
