@@ -38,6 +38,9 @@ from core.explain.drift_study import read_study as read_drift_study
 from core.explain.faithfulness import FaithfulnessStudy, Scores, Scoring, refer, score_map
 from core.explain.faithfulness import read_study as read_faithfulness_study
 from core.explain.faithfulness.study import FILES as FAITHFULNESS_FILES
+from core.explain.head_study import FILES as HEAD_STUDY_FILES
+from core.explain.head_study import HeadStudy
+from core.explain.head_study import read_study as read_head_study
 from core.explain.localisation import Structures, at_input, structures_of
 from core.explain.superpixels import SEGMENTATIONS, SuperpixelExplanation, SuperpixelMethod
 from core.images import Frame
@@ -223,6 +226,18 @@ def faithfulness_folders(card: Card) -> list[Path]:
 def faithfulness_study(folder: Path) -> FaithfulnessStudy:
     """A study of faithfulness; shared, so not to be changed."""
     return read_faithfulness_study(folder)
+
+
+@st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
+def head_study_folders(card: Card) -> list[Path]:
+    """Where the perturbation studies of a model of heads are kept."""
+    return HEAD_STUDY_FILES.folders(card.name)
+
+
+@st.cache_resource(ttl="1m", max_entries=16, show_spinner=False)
+def head_study(folder: Path) -> HeadStudy:
+    """A perturbation study; shared, so not to be changed."""
+    return read_head_study(folder)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Plotly figures of a study of faithfulness: curves, scoreboard, agreement. No Streamlit here.
+"""Plotly figures of studies of faithfulness and of perturbed regressions: curves, scoreboards, agreement. No Streamlit.
 
 A method keeps one colour (Okabe-Ito) and one dash in all curves; bands and bars are 95 % intervals by patient.
 """
@@ -12,7 +12,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.explain.faithfulness import BASELINES, GROUPS, MEASURES
-from core.figures import BLUE, CLASS_COLOURS, MARGIN, NEUTRAL, add_band
+from core.explain.regression_perturbation import ORDERS
+from core.figures import BLUE, CLASS_COLOURS, MARGIN, NEUTRAL, ORANGE, add_band
 
 DASHES = ("solid", "dash", "dot")
 BASELINE_DASHES = ("longdash", "longdashdot")
@@ -110,36 +111,124 @@ def scoreboard_figure(scores: pd.DataFrame, titles: Mapping[str, str], group: st
     """
     name = GROUPS[group]
     measure = MEASURES[name]
-    rows = scores[scores["measure"] == name].set_index("method").reindex(list(titles))
-    figure = go.Figure(
-        go.Scatter(
-            x=rows["value"],
-            y=list(titles.values()),
-            mode="markers",
-            marker={"color": BLUE, "size": 9},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": rows["high"] - rows["value"],
-                "arrayminus": rows["value"] - rows["low"],
-            },
-            customdata=rows[["low", "high", "n"]],
-            hovertemplate=f"%{{y}}, {measure.title}: %{{x:.3g}} (%{{customdata[0]:.3g}} to %{{customdata[1]:.3g}}), "
-            "n = %{customdata[2]}<extra></extra>",
-        )
+    # Left of the line an order by chance names what the network needs better.
+    chance = 0.0 if group == "faithful" else None
+    figure = dots_figure(scores[scores["measure"] == name], titles, measure.title, chance)
+    figure.update_xaxes(
+        title=f"{group}: {measure.title}",
+        autorange=None if measure.higher else "reversed",
+        type="log" if name == "seconds" else "linear",
     )
+    return figure
+
+
+def dots_figure(rows: pd.DataFrame, titles: Mapping[str, str], measure: str, chance: float | None = None) -> go.Figure:
+    """One figure of every method: a row a method, a dot with its interval, and a dotted line at what chance has.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        method, value, low, high, n; one row a method.
+    titles : mapping
+        Method -> what people call it, top first.
+    measure : str
+        What people call the figure.
+    """
+    figure = go.Figure(_dots(rows.set_index("method").reindex(list(titles)), list(titles.values()), measure, BLUE))
     figure.update_layout(
         height=100 + ROW_HEIGHT * len(titles),
         margin=MARGIN,
-        xaxis={
-            "title": f"{group}: {measure.title}",
-            "autorange": None if measure.higher else "reversed",
-            "type": "log" if name == "seconds" else "linear",
-        },
+        xaxis={"title": measure},
         yaxis={"autorange": "reversed"},
     )
-    if group == "faithful":  # left of the line an order by chance names what the network needs better
-        figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot"})
+    if chance is not None:
+        figure.add_vline(x=chance, line={"color": NEUTRAL, "dash": "dot"})
+    return figure
+
+
+def _dots(rows: pd.DataFrame, labels: list[str], measure: str, colour: str) -> go.Scatter:
+    """Dots of value, low, high and n (M rows) with their intervals."""
+    return go.Scatter(
+        x=rows["value"],
+        y=labels,
+        mode="markers",
+        marker={"color": colour, "size": 9},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": rows["high"] - rows["value"],
+            "arrayminus": rows["value"] - rows["low"],
+        },
+        customdata=rows[["low", "high", "n"]],
+        hovertemplate=f"%{{y}}, {measure}: %{{x:.3g}} (%{{customdata[0]:.3g}} to %{{customdata[1]:.3g}}), "
+        "n = %{customdata[2]}<extra></extra>",
+    )
+
+
+def error_figure(curves: pd.DataFrame, title: str, *, height: int = 380) -> go.Figure:
+    """The error of a measured circumference as an image is hidden region by region, in every order.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        Of :class:`core.explain.head_study.HeadStudy`: one method, grid, fill and ranking.
+    title : str
+        What people call the method.
+    """
+    figure = go.Figure()
+    looks = {"most": (BLUE, "solid"), "least": (ORANGE, "dash"), "random": (NEUTRAL, "longdash")}
+    for order, words in ORDERS.items():
+        rows = curves[curves["order"] == order]
+        colour, dash = looks[order]
+        add_band(figure, rows["step"], rows["low"], rows["high"], colour)
+        figure.add_scatter(
+            x=rows["step"],
+            y=rows["value"],
+            mode="lines",
+            name=f"{words} (n = {rows['n'].max()})",
+            line={"color": colour, "dash": dash},
+            customdata=rows[["low", "high", "pixels"]],
+            hovertemplate=f"{title}, {words}: %{{y:.2f}} mm (%{{customdata[0]:.2f}} to %{{customdata[1]:.2f}}), "
+            "%{customdata[2]:.0f} pixels of the frame, after step %{x}<extra></extra>",
+        )
+    figure.update_layout(
+        height=height,
+        margin={**MARGIN, "t": 24},
+        legend={"orientation": "h", "y": -0.25, "x": 0},
+        xaxis={"title": "steps, of which the last hides all"},
+        yaxis={"title": "mean absolute error (mm)", "rangemode": "tozero"},
+    )
+    return figure
+
+
+def halves_figure(halves: pd.DataFrame, titles: Mapping[str, str], measure: str) -> go.Figure:
+    """A figure of every method on images of low and of high error: two dots a method, with their intervals.
+
+    Parameters
+    ----------
+    halves : pandas.DataFrame
+        Of :class:`core.explain.head_study.HeadStudy`: one measure.
+    titles : mapping
+        Method -> what people call it, top first.
+    measure : str
+        What people call the figure.
+    """
+    rows = halves.set_index("method").reindex(list(titles))
+    figure = go.Figure()
+    places = np.arange(len(titles))
+    for half, colour, shift in (("low", BLUE, -0.12), ("high", ORANGE, 0.12)):
+        found = rows[[f"{half}_{name}" for name in ("value", "low", "high", "n")]]
+        found.columns = ["value", "low", "high", "n"]
+        dots = _dots(found, list(places + shift), f"{measure}, {half} error", colour)
+        dots.update(name=f"{half} error", text=list(titles.values()))
+        figure.add_trace(dots.update(hovertemplate=dots.hovertemplate.replace("%{y}", "%{text}")))
+    figure.update_layout(
+        height=130 + ROW_HEIGHT * len(titles),
+        margin={**MARGIN, "t": 24},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"title": measure},
+        yaxis={"autorange": "reversed", "tickvals": places, "ticktext": list(titles.values())},
+    )
     return figure
 
 

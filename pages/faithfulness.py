@@ -1,8 +1,12 @@
 """Which explanation tells the truth? The studies of faithfulness kept with a model."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from core import cache
+from core.explain import measures
+from core.explain.base import DRAWING_OBSTACLE, draws
 from core.explain.faithfulness import CURVES, GROUPS, MEASURES, FaithfulnessStudy
 from core.explain.faithfulness.study import AGREEMENTS, BASELINES, FILES, title_of
 from core.explain.faithfulness.tables import (
@@ -12,8 +16,10 @@ from core.explain.faithfulness.tables import (
     scoreboard_table,
     structure_table,
 )
+from core.explain.head_study import FILES as HEAD_FILES
 from core.explanation_figures import agreement_figure, hiding_figure, scoreboard_figure
-from core.zoo.cards import CLASS_TASKS
+from core.zoo.cards import TASKS, Card
+from pages.components.head_study_view import show_head_study
 from pages.components.link import linked_choice
 from pages.components.model_picker import pick_model
 from pages.components.state import AGREEMENT, TRUTH_CURVE
@@ -118,24 +124,42 @@ def sources_of(study: FaithfulnessStudy) -> str:
     )
 
 
-st.title("Faithfulness")
-st.markdown("Choose a study and read which explanation method tells the truth about the network.")
-with st.container(border=True):
-    card = pick_model(CLASS_TASKS, with_weights=False)
-    picked = pick_study(cache.faithfulness_folders(card), cache.faithfulness_study)
-
-if picked:
-    folder, study = picked
-    name = f"{card.name}_{folder.name}"
+def show_study(folder: Path, study: FaithfulnessStudy, name: str) -> None:
+    """All of a study of a classifier."""
     show_scoreboard(study, name)
     show_curves(study, name)
     show_anatomy(study, name)
     show_agreement(study, name)
     about_download(folder, FILES, name)
     show_sources(study, sources_of(study))
-else:
+
+
+def say_how_to_make_one(card: Card) -> None:
+    """What to run where a model has no study."""
+    if draws(card):
+        st.info(DRAWING_OBSTACLE, icon=":material/fact_check:")
+        return
+    files = HEAD_FILES if measures(card) else FILES
     st.info(
-        f"The model {card.title} has no study of faithfulness yet. Run python -m core faithfulness --model {card.name} "
+        f"The model {card.title} has no {files.title} yet. Run python -m core {files.name} --model {card.name} "
         "--data DIR --out DIR --record NAME and reload this page.",
         icon=":material/fact_check:",
     )
+
+
+st.title("Faithfulness")
+st.markdown("Choose a study and read which explanation method tells the truth about the network.")
+with st.container(border=True):
+    card = pick_model(TASKS, with_weights=False)
+    if measures(card):
+        picked = pick_study(cache.head_study_folders(card), cache.head_study)
+    else:
+        picked = pick_study(cache.faithfulness_folders(card), cache.faithfulness_study)
+
+if not picked:
+    say_how_to_make_one(card)
+elif measures(card):
+    show_head_study(card, *picked)
+else:
+    folder, study = picked
+    show_study(folder, study, f"{card.name}_{folder.name}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
@@ -153,6 +154,31 @@ def regressor_folder(regressor, tmp_path_factory) -> Path:
     weights = {"file": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size, "dtype": "float16"}
     replace(regressor.card, weights=weights, architecture={"filters": [4, 8]}).write(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def write_heads():
+    """``write_heads(folder, names, size=96)``: bright ellipses on speckle with HC18's annotations and list."""
+    from core.biometry.ellipse import Ellipse
+
+    def write(folder, names, size=96):
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = []
+        for number, name in enumerate(names):
+            generator = np.random.default_rng(number)
+            head = Ellipse(size / 2 + number % 3, size / 2, size * 0.33 + number % 5, size * 0.24, 0.3 * number % 1.5)
+            frame = np.clip(generator.normal(40, 12, (size, size)), 1, 255)
+            outline = np.exp(-((head.distance(np.arange(size)[None], np.arange(size)[:, None]) / 2) ** 2))
+            cv2.imwrite(str(folder / name), np.clip(frame + 190 * outline, 0, 255).astype(np.uint8))
+            drawn = np.zeros((size, size), np.uint8)
+            cv2.polylines(drawn, [np.round(head.points()).astype(np.int32)], True, 255)
+            cv2.imwrite(str(folder / name.replace("HC.png", "HC_Annotation.png")), drawn)
+            size_mm = 0.8 + 0.02 * number
+            rows.append((name, size_mm, head.circumference * size_mm))
+        columns = ["filename", "pixel size(mm)", "head circumference (mm)"]
+        pd.DataFrame(rows, columns=columns).to_csv(folder / "training_set_pixel_size_and_HC.csv", index=False)
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
-"""``methods``, ``explain``, ``maximise``, ``drift``, ``faithfulness``: where a model looked, and is it true?"""
+"""``methods``, ``explain``, ``maximise``, ``drift``, ``faithfulness``, ``perturbation``: where a model looked, and
+whether that is true."""
 
 from __future__ import annotations
 
@@ -98,6 +99,37 @@ def register(commands: Any) -> None:
         help="most images that methods of many passes explain again, for stability and randomisation (24)",
     )
     command.add_argument("--fill", default="black", help="what hidden pixels become: black, mean, blur or noise")
+    command.add_argument("--seed", type=natural, default=0)
+    command.add_argument("--record", metavar="NAME", help="keep the tables with the model, the data being called so")
+    json_option(command)
+
+    command = add_command(
+        commands, "perturbation", _perturbation, "what explains a measured head: heads hidden region by region"
+    )
+    command.add_argument(
+        "--model", required=True, metavar="NAME", help="that measures the circumference at once: a name, or its folder"
+    )
+    data_option(command)
+    command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="tables; and the work, so that a stopped run goes on"
+    )
+    command.add_argument(
+        "--method", action="append", metavar="NAME", help="of explanation; may be repeated; all that fit otherwise"
+    )
+    command.add_argument("--limit", type=positive, metavar="N", help="most heads, spread over the data")
+    command.add_argument(
+        "--costly-limit", type=positive, metavar="N", help="most heads for methods of many passes (40)"
+    )
+    command.add_argument(
+        "--grid", action="append", type=positive, metavar="G", help="regions along a side; may be repeated; 4 and 8"
+    )
+    command.add_argument(
+        "--fill",
+        action="append",
+        metavar="NAME",
+        help="what hidden regions become; may be repeated; noise, black, mean and blur otherwise",
+    )
     command.add_argument("--seed", type=natural, default=0)
     command.add_argument("--record", metavar="NAME", help="keep the tables with the model, the data being called so")
     json_option(command)
@@ -258,7 +290,6 @@ def _faithfulness(options: argparse.Namespace) -> int:
     from core.explain import check_classes, check_methods, methods_for
     from core.explain.faithfulness import FaithfulnessSettings, Scoring, run_study, untrained
     from core.explain.faithfulness.study import FILES
-    from core.sweep.study import slug
 
     card = card_of(options.model)
     check_classes(card, "A study of faithfulness")
@@ -269,8 +300,7 @@ def _faithfulness(options: argparse.Namespace) -> int:
         **{name: value for name, value in given.items() if value is not None},
     )
     check_methods(card, settings.methods)
-    if options.record and Path(options.record).name != options.record:
-        raise ParameterError(f"{options.record!r} is no name for a folder; use letters, digits and hyphens.")
+    _check_record(options)
     # A detector's classes are no labels: its sample may show anything.
     classes = None if card.task == "corruption" else card.classes
     table = load(options.data, head_label="BPD" if "BPD" in card.classes else "brain", classes=classes)
@@ -285,11 +315,59 @@ def _faithfulness(options: argparse.Namespace) -> int:
         command=command,
         progress=Progress("faithfulness"),
     )
+    return _keep_and_tell(study, FILES, options)
+
+
+def _perturbation(options: argparse.Namespace) -> int:
+    from core.datasets import load
+    from core.explain import methods_for
+    from core.explain.faithfulness import untrained
+    from core.explain.head_run import HeadStudySettings, check_regression, run_head_study
+    from core.explain.head_study import FILES
+    from core.explain.regression_perturbation import Protocol
+
+    card = card_of(options.model)
+    given = {"grids": options.grid, "fills": options.fill}
+    protocol = Protocol(
+        seed=options.seed, **{name: tuple(dict.fromkeys(values)) for name, values in given.items() if values}
+    )
+    check_regression(card, tuple(options.method or ()))
+    limits = {name: getattr(options, name) for name in ("limit", "costly_limit")}
+    settings = HeadStudySettings(
+        tuple(dict.fromkeys(options.method or methods_for(card))),
+        protocol=protocol,
+        **{name: value for name, value in limits.items() if value is not None},
+    )
+    _check_record(options)
+    # HC18 holds training and test examinations in one folder; those the model may have seen are left out by name.
+    table = untrained(card, side_of(load(options.data, head_label="brain"), options.split))
+    command = "python -m core " + shlex.join(argument for argument in options.arguments if argument != "--json")
+    study = run_head_study(
+        load_named(options.model),
+        table,
+        settings,
+        options.out,
+        name=options.record or "",
+        command=command,
+        progress=Progress("perturbation"),
+    )
+    return _keep_and_tell(study, FILES, options)
+
+
+def _check_record(options: argparse.Namespace) -> None:
+    if options.record and Path(options.record).name != options.record:
+        raise ParameterError(f"{options.record!r} is no name for a folder; use letters, digits and hyphens.")
+
+
+def _keep_and_tell(study: Any, files: Any, options: argparse.Namespace) -> int:
+    """Write a study, record it with the model if that is asked for, and print what it found."""
+    from core.sweep.study import slug
+
     for problem in study.about["problems"]:
         complain(problem)
     study.write(options.out)
     if options.record:
-        study.write(model_folder(options.model) / model_name(options.model) / FILES.name / slug(options.record))
+        study.write(model_folder(options.model) / model_name(options.model) / files.name / slug(options.record))
     if options.json:
         for row in json.loads(study.scores.to_json(orient="records")):
             print_json({"simulated": study.about["simulated"]} | row)

@@ -8,7 +8,7 @@ function, in single precision: no processor the project was built on multiplies 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ def portion(progress: Progress, done: int, total: int) -> Progress:
     return lambda share: progress((done + share) / total)
 
 
-def filling(image: np.ndarray, fill: str, seed: int = 0) -> np.ndarray:
+def filling(image: np.ndarray, fill: str, seed: int | Sequence[int] = 0) -> np.ndarray:
     """What hidden pixels become: an image (S, S) float32 of the same shape.
 
     ``black``; ``mean``, the image's mean gray; ``blur``, the image under a Gaussian with a standard deviation of 5 % of

@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import DatasetError
+import numpy as np
+
+from core.errors import DatasetError, ParameterError
 from core.zoo.registry import MODELS_FOLDER
+
+WORK = "work"
+"""The folder, inside that of the results, where a run keeps what it has done."""
+FINGERPRINT_NAME = "settings.json"
 
 
 class StoredStudy:
@@ -92,3 +98,43 @@ class StudyFiles:
     def damage(self, folder: Path, what: str) -> DatasetError:
         """The error that says ``what`` of the study in ``folder``, and what to do."""
         return DatasetError(f"The {self.title} {folder.name!r} {what}; make it again with python -m core {self.name}.")
+
+
+class WorkFolder:
+    """Where a run keeps what is done, so that one that was stopped goes on: a file of arrays for each part of it.
+
+    Parameters
+    ----------
+    fingerprint : mapping
+        All that the parts depend on, in JSON's types.
+
+    Raises
+    ------
+    ParameterError
+        If the folder holds work of another fingerprint.
+    """
+
+    def __init__(self, folder: Path, fingerprint: Mapping[str, Any]) -> None:
+        self.folder = folder
+        path = folder / FINGERPRINT_NAME
+        text = json.dumps(fingerprint, indent=1, sort_keys=True)
+        if path.is_file() and path.read_text(encoding="utf-8") != text:
+            raise ParameterError(
+                f"{folder} holds work on another model, other images or settings; choose another --out or delete it."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def arrays(self, part: str) -> dict[str, np.ndarray] | None:
+        """What was kept of a part; None where it is not done."""
+        path = self.folder / f"{part}.npz"
+        if not path.is_file():
+            return None
+        with np.load(path) as file:
+            return {name: file[name] for name in file.files}
+
+    def keep(self, part: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write what says that a part is done, in one step."""
+        draft = self.folder / f".{part}.part.npz"
+        np.savez(draft, **arrays)
+        draft.replace(self.folder / f"{part}.npz")

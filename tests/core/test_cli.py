@@ -152,6 +152,9 @@ def test_predict_asks_an_ensemble_where_there_is_one(models, image, capsys):
         ["faithfulness", "--data", "OUT", "--out", "OUT/study", "--limit", "1"],
         ["faithfulness", "--data", "SHAPES", "--out", "OUT/study", "--record", "../elsewhere"],
         ["faithfulness", "--data", "phantom:BPD:3:unseen", "--split", "test", "--out", "OUT/study"],
+        ["perturbation", "--data", "SHAPES", "--out", "OUT/study"],
+        ["perturbation", "--model", "nothing", "--data", "SHAPES", "--out", "OUT/study"],
+        ["perturbation", "--model", "shapes", "--data", "SHAPES", "--out", "OUT/study"],
         ["sweep", "--data", "OUT/nowhere", "--out", "OUT/s"],
         ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--kind", "melt"],
         ["sweep", "--data", "SHAPES", "--out", "OUT/s", "--grid", "monthly"],
@@ -483,7 +486,7 @@ def test_help_names_every_command(capsys):
     text = capsys.readouterr().out
     for command in (
         "models", "phantom", "preprocess", "predict", "corrupt", "evaluate", "sweep", "methods", "explain", "maximise",
-        "drift", "faithfulness", "reviews", "train",
+        "drift", "faithfulness", "perturbation", "reviews", "train",
     ):  # fmt: skip
         assert command in text
 
@@ -501,6 +504,7 @@ def test_a_full_disk_is_a_sentence(image, tmp_path, capsys, monkeypatch):
         ["predict", "nowhere.png", "--json"],
         ["drift", "--data", "nowhere", "--out", "nowhere"],
         ["faithfulness", "--data", "nowhere", "--out", "nowhere"],
+        ["perturbation", "--model", "nowhere", "--data", "nowhere", "--out", "nowhere"],
         ["methods", "--json"],
         ["reviews", "summary", "--database", "nowhere"],
         ["sweep", "--data", "x", "--out", "y"],

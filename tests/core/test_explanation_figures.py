@@ -7,6 +7,9 @@ import pytest
 from core.explain.faithfulness import GROUPS
 from core.explanation_figures import (
     agreement_figure,
+    dots_figure,
+    error_figure,
+    halves_figure,
     hiding_figure,
     one_image_figure,
     score_figure,
@@ -104,3 +107,43 @@ def test_scores_are_drawn_step_by_step():
     (line,) = score_figure(np.array([1.0, 3.0, 4.0]), "BPD").data
     assert list(line.x) == [0, 1, 2]
     assert list(line.y) == [1, 3, 4]
+
+
+def test_errors_have_a_line_and_a_band_an_order():
+    rows = [
+        {"order": order, "step": step, "value": start + step, "low": start + step - 1, "high": start + step + 2,
+         "pixels": 10.0 * step, "n": 9}
+        for order, start in (("most", 5.0), ("least", 2.0), ("random", 3.0))
+        for step in range(17)
+    ]  # fmt: skip
+    figure = error_figure(pd.DataFrame(rows), "CAM")
+    named = {trace.name: trace for trace in figure.data if trace.name}
+    assert list(named) == ["most relevant first (n = 9)", "least relevant first (n = 9)", "random order (n = 9)"]
+    assert list(named["most relevant first (n = 9)"].y) == [5.0 + step for step in range(17)]
+    bands = [trace for trace in figure.data if trace.fill == "tonexty"]
+    assert [band.y[0] for band in bands] == [4, 1, 2]
+    assert len({trace.line.color for trace in named.values()}) == 3
+    assert "mm" in figure.layout.yaxis.title.text
+
+
+def test_dots_stand_beside_chance():
+    rows = pd.DataFrame({"method": ["saliency", "cam"], "value": [2.0, 0.5], "low": [1.5, 0.2], "high": [2.2, 1.2]})
+    figure = dots_figure(rows.assign(n=4), TITLES, "Enrichment", 1.0)
+    (dots,) = figure.data
+    assert list(dots.y) == ["CAM", "Saliency"]
+    assert list(dots.x) == [0.5, 2.0]
+    assert dots.error_x.array == pytest.approx([0.7, 0.2])
+    assert [shape.x0 for shape in figure.layout.shapes] == [1.0]
+
+
+def test_low_and_high_errors_stand_side_by_side():
+    rows = pd.DataFrame([{"method": "cam", "low_value": 1.0, "high_value": 3.0, "low_n": 5, "high_n": 6}])
+    for half in ("low", "high"):
+        rows[f"{half}_low"], rows[f"{half}_high"] = rows[f"{half}_value"] - 0.5, rows[f"{half}_value"] + 0.25
+    low, high = halves_figure(rows, {"cam": "CAM"}, "Gap").data
+    assert (low.name, high.name) == ("low error", "high error")
+    assert (low.x[0], high.x[0]) == (1, 3)
+    assert low.y[0] < 0 < high.y[0]
+    assert high.error_x.arrayminus[0] == pytest.approx(0.5)
+    assert high.customdata[0][2] == 6
+    assert "%{text}, Gap, high error" in high.hovertemplate

@@ -212,6 +212,8 @@ def use_models(monkeypatch) -> Callable[[Path], None]:
             cache.drift_study,
             cache.faithfulness_folders,
             cache.faithfulness_study,
+            cache.head_study_folders,
+            cache.head_study,
         ):
             cached.clear()
 

@@ -12,7 +12,6 @@ pixels destroys an image's texture whatever they show, so a fine map has to be h
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -31,6 +30,7 @@ from core.explain.faithfulness.scoring import CURVES, Reference, Scoring, refer,
 from core.explain.faithfulness.study import BASELINES, FaithfulnessStudy, MethodResult, summarise
 from core.explain.localisation import Structures, at_input, structures_of
 from core.explain.sample import Sample, open_sample, spread, spread_positions
+from core.explain.stored_study import WORK, WorkFolder
 from core.library import PHANTOM_ID
 from core.parallel import in_threads
 from core.zoo.prediction import to_unit
@@ -48,9 +48,6 @@ UNKNOWN = dict.fromkeys(("stability", "sensitivity", "randomisation"), np.nan)
 """What no further maps of an image were drawn for."""
 EXPLAINING = 0.5
 """Share of a chunk's progress that is shown for explaining; the rest is for scoring."""
-WORK = "work"
-"""The folder, inside that of the results, where a run keeps what it has done."""
-FINGERPRINT_NAME = "settings.json"
 
 
 @dataclass(frozen=True)
@@ -207,27 +204,14 @@ def _hash_of(sample: Sample) -> str:
     return hashlib.sha256(sample.inputs.tobytes()).hexdigest()
 
 
-class _Work:
+class _Work(WorkFolder):
     """The folder that keeps what is done: maps of a method as ``.npy``, its scores and curves as ``.npz``."""
-
-    def __init__(self, folder: Path, fingerprint: Mapping[str, Any]) -> None:
-        self.folder = folder
-        path = folder / FINGERPRINT_NAME
-        text = json.dumps(fingerprint, indent=1, sort_keys=True)
-        if path.is_file() and path.read_text(encoding="utf-8") != text:
-            raise ParameterError(
-                f"{folder} holds work on another model, other images or settings; choose another --out or delete it."
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
 
     def find(self, method: str) -> MethodResult | None:
         """A method's results, its maps left on disk; None where it is not done."""
-        maps, scores = self.folder / f"{method}.npy", self.folder / f"{method}.npz"
-        if not scores.is_file() or (method not in BASELINES and not maps.is_file()):
+        maps, arrays = self.folder / f"{method}.npy", self.arrays(method)
+        if arrays is None or (method not in BASELINES and not maps.is_file()):
             return None
-        with np.load(scores) as file:
-            arrays = {name: file[name] for name in file.files}
         return MethodResult(
             {name.removeprefix("measure/"): values for name, values in arrays.items() if name.startswith("measure/")},
             {name: arrays[f"curve/{name}"] for name in CURVES},
@@ -238,13 +222,10 @@ class _Work:
         """An array (N, S, S) float32 on disk to fill."""
         return np.lib.format.open_memmap(self.folder / f"{method}.npy", "w+", np.float32, shape)
 
-    def keep(self, method: str, measures: Mapping[str, np.ndarray], curves: Mapping[str, np.ndarray]) -> None:
-        """Write what says that a method is done, in one step."""
+    def keep_scores(self, method: str, measures: Mapping[str, np.ndarray], curves: Mapping[str, np.ndarray]) -> None:
+        """Write what says that a method is done."""
         arrays = {f"measure/{name}": values for name, values in measures.items()}
-        arrays |= {f"curve/{name}": values for name, values in curves.items()}
-        draft = self.folder / f".{method}.part.npz"
-        np.savez(draft, **arrays)
-        draft.replace(self.folder / f"{method}.npz")
+        self.keep(method, arrays | {f"curve/{name}": values for name, values in curves.items()})
 
 
 def _is_costly(method: str) -> bool:
@@ -323,7 +304,7 @@ class _Runner:
                 self._report((start + EXPLAINING * len(chunk) + (1 - EXPLAINING) * index) * share)
         if maps is not None:
             maps.flush()
-        self.work.keep(
+        self.work.keep_scores(
             method,
             {name: np.array([row[name] for row in rows]) for name in rows[0]},
             {name: np.stack([one[name] for one in curves]) for name in CURVES},
