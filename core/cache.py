@@ -22,7 +22,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.biometry.distortion import distorted as distorted_head
+from core.biometry.distortion import follow_head
+from core.biometry.ellipse import Ellipse
+from core.biometry.known import KnownHead, known_head
+from core.biometry.reading import HeadReader, HeadReading
 from core.corruption import corrupt
+from core.corruption import get as get_corruption
 from core.corruption.chain import Chain
 from core.datasets import CLASSES
 from core.errors import Cancelled
@@ -54,6 +60,7 @@ from core.sweep.study import Study, stored_studies
 from core.sweep.study import read_study as read_sweep_study
 from core.zoo import Card, Classifier, Prediction, list_cards, load_model
 from core.zoo.assessment import Assessment, assessments_of, read_evaluation
+from core.zoo.heads import HeadRegressor, HeadSegmenter
 from core.zoo.history import read_history
 from core.zoo.prediction import to_unit
 from core.zoo.runtime import tensorflow
@@ -66,7 +73,8 @@ SUBJECT_ENTRIES = 3
 MOVE_ENTRIES = 6
 RECORDING_ENTRIES = 4
 SHARED_ENTRIES = 64
-LOADED_MODELS = 8
+HEAD_STEPS = 13
+LOADED_MODELS = 10
 """Each task's default and an ensemble: fewer, and models waiting for each other would push each other out."""
 NO_CHAIN = Chain(())
 DEFAULT_SEGMENTATION = next(iter(SEGMENTATIONS))
@@ -134,6 +142,12 @@ def named_image(image_id: str) -> NamedImage:
 def named_structures(image_id: str) -> Structures | None:
     """The anatomy of a sample or phantom, at its full size, where it is known; read-only as the image is."""
     return structures_of({"path": image_id})
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def named_head(image_id: str) -> KnownHead | None:
+    """The head that a sample or phantom shows, where that is known."""
+    return known_head(image_id)
 
 
 @st.cache_data(max_entries=8, scope="session", show_spinner=False)
@@ -542,6 +556,68 @@ def _subject_key(sha256: str, model: Classifier | None, detector: Classifier | N
     return (sha256, *(each and each.card.weights["sha256"] for each in (model, detector)))
 
 
+def head_reading(reader: HeadReader, sha256: str, source: Cleaned, pixel_size_mm: float | None) -> HeadReading:
+    """A head measured in a frame that was cleaned with the reader's settings."""
+    key = ("head", *_reader_key(reader), sha256, pixel_size_mm)
+    return result_store().get(key, lambda: reader.read_cleaned([source], [pixel_size_mm])[0])
+
+
+def head_move(
+    reader: HeadReader, sha256: str, source: Cleaned, pixel_size_mm: float | None, distortion: Distortion
+) -> tuple[np.ndarray, HeadReading]:
+    """The distorted frame (H, W) uint8, cleaned and cropped, and what is measured in it."""
+
+    def compute() -> tuple[np.ndarray, HeadReading]:
+        changed = distorted_head(source, distortion.kind, distortion.intensity, distortion.seed)
+        return changed.gray, reader.read_cleaned([changed], [pixel_size_mm])[0]
+
+    key = ("head", *_reader_key(reader), sha256, pixel_size_mm, distortion)
+    return _session_store("move_store", MOVE_ENTRIES).get(key, compute)
+
+
+def head_sweep_job(
+    reader: HeadReader,
+    sha256: str,
+    source: Cleaned,
+    pixel_size_mm: float | None,
+    truth: Ellipse | None,
+    kind: str,
+    seed: int,
+) -> Job | None:
+    """The job that measures a head from no corruption to the kind's usual maximum; None once :func:`head_sweep` has it.
+
+    ``truth`` is the head as annotated or simulated, in pixels of the frame.
+    """
+    intensities = np.linspace(0, get_corruption(kind).slider_maximum, HEAD_STEPS).tolist()
+    return _job(
+        _session_jobs(),
+        result_store(),
+        _head_sweep_key(reader, sha256, pixel_size_mm, truth, kind, seed),
+        lambda progress: follow_head(
+            reader, source, kind, intensities, pixel_size_mm=pixel_size_mm, truth=truth, seed=seed, progress=progress
+        ),
+    )
+
+
+def head_sweep(
+    reader: HeadReader, sha256: str, pixel_size_mm: float | None, truth: Ellipse | None, kind: str, seed: int
+) -> pd.DataFrame | None:
+    """The rows of a sweep that was made (:func:`core.biometry.distortion.follow_head`), else None; not to be changed."""
+    key, store = _head_sweep_key(reader, sha256, pixel_size_mm, truth, kind, seed), result_store()
+    return store.get(key, lambda: None) if key in store else None
+
+
+def _head_sweep_key(
+    reader: HeadReader, sha256: str, pixel_size_mm: float | None, truth: Ellipse | None, kind: str, seed: int
+) -> tuple[Hashable, ...]:
+    return ("head sweep", *_reader_key(reader), sha256, pixel_size_mm, truth, kind, seed)
+
+
+def _reader_key(reader: HeadReader) -> tuple[Hashable, ...]:
+    models = (reader.regressor, reader.segmenter, reader.detector)
+    return tuple(model and model.card.weights["sha256"] for model in models)
+
+
 def recording_job(sha256: str, subject: LiveSubject, kind: str, seed: int, earlier: Chain = NO_CHAIN) -> Job | None:
     """The job that records a corruption running up; None once :func:`recording` has it."""
     key = _recording_key(sha256, subject, kind, seed, earlier)
@@ -694,7 +770,13 @@ def _load_and_warm(name: str) -> Classifier:
     """Load a model and prepare its forward pass, so that the first prediction is quick."""
     _keep_keras_session()
     model = load_model(name)
-    model.probabilities(np.zeros((1, model.card.size, model.card.size), np.float32))
+    blank = np.zeros((1, model.card.size, model.card.size), np.float32)
+    if isinstance(model, HeadSegmenter):
+        model.masks(blank)
+    elif isinstance(model, HeadRegressor):
+        model.scores(blank)
+    else:
+        model.probabilities(blank)
     return model
 
 

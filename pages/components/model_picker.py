@@ -14,6 +14,7 @@ from pages.components.timer import call_every
 
 CLASSIFICATION = ("plane", "anatomy")
 DETECTION = "corruption"
+MEASUREMENT = "head_circumference"
 POLL_SECONDS = 1.0
 
 
