@@ -15,6 +15,8 @@ import pandas as pd
 
 from core.augmentation import PRESETS as AUGMENTATIONS
 from core.biometry.data import HeadSet, read_heads
+from core.biometry.interval import calibrated
+from core.biometry.seen import write_seen
 from core.biometry.settings import HUBER_DELTA, HeadSettings
 from core.datasets import Table, refuse_test_examinations, split_by_patient
 from core.errors import DatasetError, ModelError
@@ -97,6 +99,7 @@ def train_heads(
     round_to_half(model)
     card, predicted = _card(model, train, validation, settings, out, began, weights, command, default)
     predicted.to_csv(out / HEADS_NAME, index=False)
+    write_seen(out, train.paths)
     card.write(out)
     report(f"validation: {card.metrics[0].value:.2f} mm mean absolute error, n = {len(validation)}")
     shutil.rmtree(out / CHECKPOINT_NAME, ignore_errors=True)
@@ -375,4 +378,4 @@ def _card(
         measurement={"output": settings.output},
         metrics=[metric],
     )  # fmt: skip
-    return card, predicted
+    return calibrated(card, predicted), predicted
