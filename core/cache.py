@@ -46,9 +46,11 @@ from core.explain.faithfulness import read_study as read_faithfulness_study
 from core.explain.faithfulness.study import FILES as FAITHFULNESS_FILES
 from core.explain.localisation import Structures, at_input, structures_of
 from core.explain.superpixels import SEGMENTATIONS, SuperpixelExplanation, SuperpixelMethod
+from core.images import Frame
 from core.library import NamedImage, curve_sample, open_image
 from core.live import LiveSubject, Move
 from core.misclassifications import ImageFacts, measure
+from core.pixel_size import PixelSize, pixel_size_of
 from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, clean, finish, prepare, run
 from core.recording import record
 from core.results import Calibration
@@ -148,6 +150,25 @@ def named_structures(image_id: str) -> Structures | None:
 def named_head(image_id: str) -> KnownHead | None:
     """The head that a sample or phantom shows, where that is known."""
     return known_head(image_id)
+
+
+def pixel_size(frame: Frame, typed: float | None = None) -> PixelSize | None:
+    """The size of a frame's pixels; looking for depth ticks takes a moment, so what was found is kept."""
+    return result_store().get(("pixel size", frame.sha256, typed), lambda: pixel_size_of(frame, typed))
+
+
+def loop_length(sha256: str, data: bytes) -> int:
+    """How many frames an uploaded DICOM file holds."""
+    from core.dicom import n_frames
+
+    return result_store().get(("loop length", sha256), lambda: n_frames(data))
+
+
+def loop_frame(sha256: str, frame: int, data: bytes) -> Frame:
+    """One frame, from 0, of an uploaded cine loop."""
+    from core.dicom import read_dicom
+
+    return picture_store().get(("loop frame", sha256, frame), lambda: read_dicom(data, frame=frame))
 
 
 @st.cache_data(max_entries=8, scope="session", show_spinner=False)

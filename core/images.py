@@ -1,7 +1,8 @@
 """Any upload -> a validated :class:`Frame`, and pixels -> a PNG for the browser.
 
 The size that a file claims is read before anything is decoded, so that a small file cannot ask for gigabytes; what is
-refused is refused in one sentence each (:class:`core.errors.ImageError`). The readers are in ``image_formats``.
+refused is refused in one sentence each (:class:`core.errors.ImageError`). The readers are in ``image_formats``, that of
+DICOM in ``dicom``.
 """
 
 import hashlib
@@ -14,17 +15,19 @@ import cv2
 import numpy as np
 
 from core.errors import ImageError, ParameterError
-from core.image_formats import READERS, Reader
+from core.image_formats import DICOM_EXTENSIONS, READERS, Reader, dicom_name, is_dicom
 
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 20 * 1024 * 1024
+# Cine loops are many frames in one file, of which one at a time is decoded.
+MAX_DICOM_BYTES = 200 * 1024 * 1024
 
 _LONGEST_NAME = 255
+_BEGINNING = 132  # bytes that tell DICOM from the rest
 _OTHER_TYPES = {
     "GIF": re.compile(rb"GIF8[79]a"),
     "WebP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
     "AVI video": re.compile(rb"RIFF.{4}AVI ", re.DOTALL),
-    "DICOM": re.compile(rb".{128}DICM", re.DOTALL),
     "HEIC or AVIF": re.compile(rb".{4}ftyp(heic|heix|hevc|mif1|msf1|avif|avis)", re.DOTALL),
     "MP4 video": re.compile(rb".{4}ftyp", re.DOTALL),
     "JPEG 2000": re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"),
@@ -44,11 +47,12 @@ class Frame:
     pixels : numpy.ndarray
         uint8, (H, W) gray or (H, W, 3) RGB; C-contiguous and read-only.
     source : str
-        File name for display, without its folder.
+        File name for display, without its folder; of a DICOM file the fingerprint instead, for names are names there.
     sha256 : str
-        Of the file's bytes, in hexadecimal: the frame's identity in caches and links.
+        Of the file's bytes, in hexadecimal: the frame's identity in caches and links. Further frames of a DICOM file
+        have one of their own.
     pixel_size_mm : float or None
-        Side of a pixel, where the file knows it. The print resolution in PNG, JPEG and TIFF files is none.
+        Side of a pixel, where the file knows it, as DICOM does. The print resolution in PNG, JPEG and TIFF is none.
     notes : tuple of str
         Sentences on what was done to the file's content, for the user.
     """
@@ -88,12 +92,12 @@ class Frame:
 
 
 def read_image(source: bytes | str | Path, name: str | None = None) -> Frame:
-    """Decode a PNG, JPEG, TIFF or BMP.
+    """Decode a PNG, JPEG, TIFF, BMP or DICOM file.
 
     Any bit depth, palette, transparency (laid over black), CMYK, EXIF orientation (applied) and interlacing; of
     several frames or pages the first. 16-bit values are brought to 8 bits by the smallest usual bit depth that holds
     them (see :func:`core.image_formats.to_eight_bits`). A colour file whose channels are equal becomes gray. The
-    frame's notes say which of these happened.
+    frame's notes say which of these happened. DICOM is read by :func:`core.dicom.read_dicom`, its first frame.
 
     Parameters
     ----------
@@ -105,24 +109,30 @@ def read_image(source: bytes | str | Path, name: str | None = None) -> Frame:
     Raises
     ------
     ImageError
-        One sentence each: missing, a folder, unreadable, empty, over 20 MB, over 40 megapixels, not an image, of
-        another type, with another type's extension, cut short, damaged, or of a variant that cannot be read.
+        One sentence each: missing, a folder, unreadable, empty, over 20 MB (DICOM 200 MB), over 40 megapixels, not
+        an image, of another type, with another type's extension, cut short, damaged, or of a variant that cannot be
+        read.
     """
     if isinstance(source, (str, Path)):
         name = Path(source).name if name is None else name
         data = _read_file(source)
     else:
         data = bytes(source)
-    file = display_name(name) if name else "image"
-    _check_length(len(data), file)
+    if is_dicom(data):
+        # Imported here, because it builds on this module; and pydicom is only loaded when it is needed.
+        from core.dicom import read_dicom
+
+        return read_dicom(data, name)
+    file = shown_name(data, name) if name else "image"
+    check_length(data, len(data), file)
     reader = _reader_of(data, file)
     if name:
         _check_extension(file, reader)
     width, height = reader.size(data, file)
-    _check_size(width, height, file)
+    check_size(width, height, file)
     picture = reader.decode(data, file)
     return Frame(
-        pixels=_without_needless_colour(picture.pixels),
+        pixels=without_needless_colour(picture.pixels),
         source=file,
         sha256=hashlib.sha256(data).hexdigest(),
         pixel_size_mm=picture.pixel_size_mm,
@@ -166,6 +176,12 @@ def display_name(name: str) -> str:
     return printable[-_LONGEST_NAME:] or "image"
 
 
+def shown_name(data: bytes, name: str) -> str:
+    """What an upload is called in messages: its name, or a fingerprint where it is, or claims to be, a DICOM file."""
+    claims = Path(name).suffix.lower() in DICOM_EXTENSIONS and not any(r.recognises(data) for r in READERS.values())
+    return dicom_name(data) if is_dicom(data) or claims else display_name(name)
+
+
 def _check_pixels(pixels: np.ndarray) -> None:
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
         kind = pixels.dtype if isinstance(pixels, np.ndarray) else type(pixels).__name__
@@ -192,9 +208,10 @@ def _read_file(source: str | Path) -> bytes:
             raise ImageError(f"{shown} is a folder, not an image: choose a file in it.")
         if not stat.S_ISREG(status.st_mode):
             raise ImageError(f"{shown} is no ordinary file: choose an image file.")
-        _check_length(status.st_size, display_name(path.name))
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)  # the file may be growing
+            beginning = file.read(_BEGINNING)
+            check_length(beginning, status.st_size, display_name(path.name))
+            return beginning + file.read(MAX_DICOM_BYTES + 1 - len(beginning))  # the file may be growing
     except FileNotFoundError as error:
         raise ImageError(f"There is no file {shown}: check the path.") from error
     except ValueError as error:  # a null character
@@ -203,16 +220,19 @@ def _read_file(source: str | Path) -> bytes:
         raise ImageError(f"{shown} cannot be opened ({error.strerror}): check the path and its permissions.") from error
 
 
-def _check_length(length: int, file: str) -> None:
+def check_length(beginning: bytes, length: int, file: str) -> None:
+    """Raises ImageError for an empty file, and for one longer than its kind, told by its beginning, may be."""
     if length == 0:
         raise ImageError(f"{file} is empty (zero bytes): copy or export it again.")
-    if length > MAX_BYTES:
+    most = MAX_DICOM_BYTES if is_dicom(beginning) else MAX_BYTES
+    if length > most:
         raise ImageError(
-            f"{file} is larger than {MAX_BYTES // 2**20} MB, the most that PlaneLab reads: save a smaller copy."
+            f"{file} is larger than {most // 2**20} MB, the most that PlaneLab reads: save a smaller copy."
         )
 
 
-def _check_size(width: int, height: int, file: str) -> None:
+def check_size(width: int, height: int, file: str) -> None:
+    """Raises ImageError for a picture of no pixels, and for one of too many."""
     if width < 1 or height < 1:
         raise ImageError(f"{file} claims to be {width} x {height} pixels and so shows nothing: export it again.")
     if width * height > MAX_PIXELS:
@@ -233,7 +253,7 @@ def _reader_of(data: bytes, file: str) -> type[Reader]:
 
 
 def _known_types() -> str:
-    *most, last = READERS
+    *most, last = *READERS, "DICOM"
     return f"{', '.join(most)} or {last}"
 
 
@@ -246,7 +266,7 @@ def _check_extension(file: str, reader: type[Reader]) -> None:
     raise ImageError(f"{file} is really a {reader.name} file: rename it to {renamed} and open it again.")
 
 
-def _without_needless_colour(pixels: np.ndarray) -> np.ndarray:
+def without_needless_colour(pixels: np.ndarray) -> np.ndarray:
     """One channel where all three are equal everywhere."""
     if pixels.ndim == 2 or any(not np.array_equal(pixels[..., 0], pixels[..., channel]) for channel in (1, 2)):
         return pixels

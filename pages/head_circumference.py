@@ -1,4 +1,4 @@
-"""Measure a fetal head: circumference with its interval, outline and diameters; under distortion; and how good it is."""
+"""How large is the head? Circumference with its interval, outline and diameters; under distortion; how good it is."""
 
 import streamlit as st
 

@@ -242,7 +242,9 @@ def show_exchange(store: ReviewStore, reviews: list[Review]) -> None:
         st.download_button(
             "Export all (CSV)", to_csv(reviews), file_name="reviews.csv", mime="text/csv", icon=":material/download:"
         )
-        file = st.file_uploader("Import a file that was exported here or elsewhere", type=["csv"], key="reviews_file")
+        file = st.file_uploader(
+            "Import a file that was exported here or elsewhere", type=["csv"], key="reviews_file", max_upload_size=20
+        )
         if file is not None and st.button("Import", icon=":material/upload:"):
             try:
                 classes = {card.name: card.classes for card in cache.described_cards()}

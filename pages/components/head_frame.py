@@ -9,17 +9,19 @@ import streamlit as st
 from core import cache
 from core.biometry.annotation import annotated_ellipse
 from core.biometry.ellipse import Ellipse
-from core.biometry.reading import GREATEST_PIXEL_MM, LEAST_PIXEL_MM
+from core.biometry.reading import GREATEST_PIXEL_MM, LEAST_PIXEL_MM, check_pixel_size
 from core.errors import PlaneLabError
 from core.images import read_image
+from core.pixel_size import PixelSize
 from pages.components.image_picker import Picked, pick_image
 from pages.components.link import linked, number_in
-from pages.components.state import PIXEL_SIZE, open_image
+from pages.components.state import PIXEL_SIZE, TICK_DISTANCE, open_image
 
 EXAMPLE = "sample-bpd_000003"
 _TYPED_FOR = "pixel_size_of"
 _ANNOTATIONS = "annotations"
 MOST_ANNOTATIONS = 30
+TICK_MM = (1.0, 100.0)
 
 
 @dataclass(frozen=True)
@@ -104,35 +106,65 @@ def _offer_a_head(picked: Picked) -> None:
 
 
 def _pick_pixel_size(picked: Picked, known: float | None) -> tuple[float | None, str]:
-    """Typed, or read from the file, or known of a phantom; and a sentence on which of these it is."""
+    """The size as typed, as the file says, as simulated or as the depth ticks show; and where it comes from."""
     if st.session_state.get(_TYPED_FOR) not in (None, picked.image_id):
-        # A size typed for another frame must not measure this one.
-        st.session_state[PIXEL_SIZE] = None
+        # What was typed for another frame must not measure this one.
+        st.session_state[PIXEL_SIZE] = st.session_state[TICK_DISTANCE] = None
     st.session_state[_TYPED_FOR] = picked.image_id
-    found, note = picked.frame.pixel_size_mm, "read from the file"
-    if found is None:
-        found, note = known, "known of this simulated screen"
-    typed = linked(
-        st.number_input,
+    typed = _number(
         "Size of a pixel (mm)",
-        LEAST_PIXEL_MM,
-        GREATEST_PIXEL_MM,
-        key=PIXEL_SIZE,
-        default=None,
-        parse=number_in(LEAST_PIXEL_MM, GREATEST_PIXEL_MM),
-        step=0.001,
-        format="%.5f",
-        placeholder="type it, if you know it" if found is None else f"{found:.5f}",
-        help="Side of a pixel of the frame as it came, in millimetres. What is typed goes before what was found.",
+        PIXEL_SIZE,
+        (LEAST_PIXEL_MM, GREATEST_PIXEL_MM),
+        help="Side of a pixel of the frame as it came. What is typed goes before what is found.",
     )
-    if typed is not None:
-        st.caption(f"{typed:.5g} mm, typed.")
-        return float(typed), "typed"
+    if typed is None and known is not None:
+        st.caption(f"A pixel is {known:.4g} mm wide, as simulated.")
+        return known, "simulation"
+    found = cache.pixel_size(picked.frame, typed)
     if found is None:
         st.caption(
-            ":material/info: The size of a pixel is not known, so lengths are in pixels only. Type it, or upload the "
-            "DICOM file."
+            ":material/info: The size of a pixel is not known: no DICOM file, and no depth ticks were found. Lengths "
+            "are in pixels only until you type it."
         )
         return None, "unknown"
-    st.caption(f"{found:.5g} mm, {note}.")
-    return found, note
+    if found.mm is None:
+        return _of_ticks(found)
+    st.caption(found.note)
+    return _possible(found.mm), found.source
+
+
+def _of_ticks(found: PixelSize) -> tuple[float | None, str]:
+    """Ticks whose distance only the user knows."""
+    st.caption(found.note)
+    distance = _number("Neighbouring ticks are so far apart (mm)", TICK_DISTANCE, TICK_MM, help="As the scanner says.")
+    if distance is None:
+        st.caption(":material/info: Lengths are in pixels only until you type this, or the size of a pixel.")
+        return None, "unknown"
+    size = distance / found.pixels_per_tick
+    st.caption(f"A pixel is {size:.4g} mm wide.")
+    return _possible(size), found.source
+
+
+def _number(label: str, key: str, ends: tuple[float, float], **options: str) -> float | None:
+    value = linked(
+        st.number_input,
+        label,
+        *ends,
+        key=key,
+        default=None,
+        parse=number_in(*ends),
+        step=0.001,
+        format="%.4f",
+        placeholder="not typed",
+        **options,
+    )
+    return None if value is None else float(value)
+
+
+def _possible(size: float) -> float | None:
+    """The size if a frame of a head can have it; else its sentence, and lengths in pixels."""
+    try:
+        return check_pixel_size(size)
+    except PlaneLabError as error:
+        st.error(str(error), icon=":material/straighten:")
+        return None

@@ -57,7 +57,8 @@ def pick_head_models() -> HeadCards:
             title, _key, command = SORTS[sort]
             other = "outline" if sort == CIRCUMFERENCE else "regression"
             st.info(
-                f"The {title.lower()} network is not installed, so the {other} measures alone; train it with {command}.",
+                f"The {title.lower()} network is not installed, so the {other} measures alone; "
+                f"train it with {command}.",
                 icon=":material/info:",
             )
     detector = next((card for card in cache.cards() if card.task == DETECTION), None)

@@ -1,24 +1,27 @@
 """The image picker that stands at the top of every page, with uploads.
 
-Uploads live in the session, known by the start of their SHA-256; that, never the file's name, goes into the URL.
+Uploads live in the session, known by the start of their SHA-256; that, never the file's name, goes into the URL. A
+DICOM file's name is not even kept, for it often is the patient's; of a cine loop a slider chooses the frame.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from core import cache
 from core.errors import PlaneLabError
-from core.images import Frame, read_image
+from core.image_formats import DICOM_EXTENSIONS, is_dicom
+from core.images import MAX_BYTES, MAX_DICOM_BYTES, Frame, read_image, shown_name
 from core.library import EXAMPLE, is_phantom_id, sample_ids
-from pages.components.link import linked, one_of
-from pages.components.state import IMAGE, OTHER_IMAGE
+from pages.components.link import linked, number_in, one_of
+from pages.components.state import IMAGE, LOOP_FRAME, OTHER_IMAGE
 from pages.components.text import plain
 
-UPLOAD_TYPES = ["png", "jpg", "jpeg", "tif", "tiff", "bmp"]
+UPLOAD_TYPES = ["png", "jpg", "jpeg", "tif", "tiff", "bmp", *(extension[1:] for extension in DICOM_EXTENSIONS)]
 MAX_UPLOADS = 30
+MAX_LOOP_BYTES = MAX_DICOM_BYTES  # of all cine loops that a session keeps
 HASH_SHOWN = 16
 
 
@@ -59,6 +62,8 @@ def pick_image(example: str = EXAMPLE) -> Picked | None:
         _uploader()
     _upload_messages()
     picked = _open(image_id if image_id in titles else next(iter(titles)))
+    if picked.image_id in _loops():
+        picked = _pick_frame(picked)
     for note in picked.frame.notes:
         st.caption(f":material/info: {note}")
     if picked.uploaded:
@@ -92,8 +97,37 @@ def uploads() -> dict[str, Frame]:
     return st.session_state.setdefault("uploads", {})
 
 
+def _loops() -> dict[str, bytes]:
+    """DICOM files of several frames uploaded in this session by image id, oldest first; their frames are read anew."""
+    return st.session_state.setdefault("loops", {})
+
+
 def upload_id(frame: Frame) -> str:
     return f"upload-{frame.sha256[:HASH_SHOWN]}"
+
+
+def _pick_frame(picked: Picked) -> Picked:
+    """Show the slider of a cine loop's frames and return the chosen one."""
+    data = _loops()[picked.image_id]
+    count = cache.loop_length(picked.frame.sha256, data)
+    if st.session_state.get(LOOP_FRAME, 1) > count:  # chosen of a longer loop
+        st.session_state[LOOP_FRAME] = 1
+    number = linked(
+        st.slider,
+        "Frame of the loop",
+        min_value=1,
+        max_value=count,
+        key=LOOP_FRAME,
+        default=1,
+        parse=number_in(1, count),
+        help="This file holds a loop; every page shows the frame chosen here.",
+    )
+    try:
+        frame = cache.loop_frame(picked.frame.sha256, min(number, count) - 1, data)
+    except PlaneLabError as error:
+        st.error(f"Frame {number} cannot be shown, so the first is: {error}", icon=":material/broken_image:")
+        return picked
+    return replace(picked, title=f"{frame.source} (uploaded)", frame=frame)
 
 
 def _titles() -> dict[str, str]:
@@ -150,7 +184,7 @@ def _open(image_id: str) -> Picked:
 def _uploader() -> None:
     with st.popover("Upload", icon=":material/upload:"):
         st.file_uploader(
-            "PNG, JPEG, TIFF or BMP, up to 20 MB each",
+            f"PNG, JPEG, TIFF or BMP, up to {MAX_BYTES // 2**20} MB each; DICOM up to {MAX_DICOM_BYTES // 2**20} MB",
             type=UPLOAD_TYPES,
             accept_multiple_files=True,
             key="uploader",
@@ -170,17 +204,28 @@ def _take_uploads() -> None:
         if file.file_id in seen:
             continue
         seen.add(file.file_id)
+        data = file.getvalue()
         try:
-            frame = read_image(file.getvalue(), name=file.name)
+            frame = read_image(data, name=file.name)
+            is_loop = is_dicom(data) and cache.loop_length(frame.sha256, data) > 1
         except PlaneLabError as error:
-            messages.append(f"**{plain(file.name)}**: {error}")
+            messages.append(f"**{plain(shown_name(data, file.name))}**: {error}")
             continue
         newest = upload_id(frame)
         kept[newest] = frame
+        if is_loop:
+            _loops()[newest] = data
     while len(kept) > MAX_UPLOADS:
         oldest = next(iter(kept))
         messages.append(f"Only the last {MAX_UPLOADS} uploads are kept; {plain(kept[oldest].source)} was let go.")
         del kept[oldest]
+        _loops().pop(oldest, None)
+    while sum(map(len, _loops().values())) > MAX_LOOP_BYTES:
+        oldest = next(iter(_loops()))
+        messages.append(
+            f"Only {MAX_LOOP_BYTES // 2**20} MB of loops are kept; of {kept[oldest].source} one frame stays."
+        )
+        del _loops()[oldest]
     st.session_state["upload_messages"] = messages
     if newest is not None:
         st.session_state[IMAGE] = newest

@@ -27,6 +27,7 @@ MAXIMISED = "maximised"
 BESIDE = "beside"
 OTHER_MODEL = "other_model"
 OTHER_IMAGE = "other_image"
+LOOP_FRAME = "frame"
 DATA = "data"
 SHARES = "shares"
 TRUE_CLASS = "true"
@@ -63,6 +64,7 @@ ERROR_CELL = "cell"
 OTHER_CELL = "other_cell"
 HEAD_VIEW = "heads"
 PIXEL_SIZE = "pixel_size"
+TICK_DISTANCE = "tick"
 HEAD_MODEL = "head_model"
 OUTLINE_MODEL = "outline_model"
 HEAD_SOURCE = "measured_by"
@@ -70,7 +72,7 @@ HEAD_FRAME = "head"
 READER = "reader"
 """Not in the URL: whoever opens a colleague's link must not sign with the colleague's name."""
 
-KEPT_ON_RESET = ("uploads", "uploads_seen", "result_store", "picture_store", "subject_store", "move_store")
+KEPT_ON_RESET = ("uploads", "uploads_seen", "loops", "result_store", "picture_store", "subject_store", "move_store")
 
 
 def intensity_key(kind: str) -> str:
