@@ -623,7 +623,7 @@ def head_sweep_job(
 def head_sweep(
     reader: HeadReader, sha256: str, pixel_size_mm: float | None, truth: Ellipse | None, kind: str, seed: int
 ) -> pd.DataFrame | None:
-    """The rows of a sweep that was made (:func:`core.biometry.distortion.follow_head`), else None; not to be changed."""
+    """The rows that the job of a sweep has made, else None; not to be changed."""
     key, store = _head_sweep_key(reader, sha256, pixel_size_mm, truth, kind, seed), result_store()
     return store.get(key, lambda: None) if key in store else None
 

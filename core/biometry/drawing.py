@@ -113,7 +113,7 @@ def _curve(
 
 def _write(picture: np.ndarray, text: str, beside: np.ndarray, away: np.ndarray, thickness: int) -> None:
     """Letters to one side of a point, so far away along a unit vector that they do not touch it."""
-    scale = _letters(picture.shape[1])
+    scale = _letters(picture.shape)
     (width, height), _ = cv2.getTextSize(text, FONT, scale, thickness)
     middle = beside + away * (0.5 * (abs(away[0]) * width + abs(away[1]) * height) + 0.5 * height)
     x = int(np.clip(middle[0] - width / 2, 0, max(0, picture.shape[1] - width)))
@@ -125,7 +125,7 @@ def _write(picture: np.ndarray, text: str, beside: np.ndarray, away: np.ndarray,
 def _with_legend(picture: np.ndarray, lines: list[Line], thickness: int) -> np.ndarray:
     """The picture with a strip below that names each line; what does not fit beside the others takes a new row."""
     width = picture.shape[1]
-    scale = _letters(width)
+    scale = _letters(picture.shape)
     row = round(44 * scale)
     sample, gap = round(36 * scale), round(14 * scale)
     entries = [(line.name, line.colour) for line in lines]
@@ -146,6 +146,6 @@ def _with_legend(picture: np.ndarray, lines: list[Line], thickness: int) -> np.n
     return np.vstack([picture, strip])
 
 
-def _letters(width: int) -> float:
+def _letters(shape: tuple[int, ...]) -> float:
     """OpenCV's scale of letters that are as large beside any frame."""
-    return width / 1250
+    return max(shape[:2]) / 1250
