@@ -13,6 +13,7 @@ from core.datasets import Table, read_pixels
 from core.errors import DatasetError
 from core.parallel import in_threads
 from core.preprocessing import PreprocessingSettings, clean, finish, placement
+from core.zoo.heads import filled_window
 
 COLUMNS = ("circumference_mm", "pixel_size_mm")
 
@@ -35,6 +36,8 @@ class HeadSet:
     patients : (N,) str
         The examinations.
     paths : tuple of Path
+    windows : (N, 2, 2) float64
+        What each frame fills of its image (:func:`core.zoo.heads.filled_window`).
     """
 
     images: np.ndarray
@@ -44,6 +47,7 @@ class HeadSet:
     circumferences: np.ndarray
     patients: np.ndarray
     paths: tuple[Path, ...]
+    windows: np.ndarray
 
     def __len__(self) -> int:
         return len(self.images)
@@ -74,18 +78,19 @@ def read_heads(table: Table, preprocessing: PreprocessingSettings, size: int) ->
             "give the folder of HC18 as published."
         )
 
-    def one(path: Path) -> tuple[np.ndarray, Ellipse, float]:
+    def one(path: Path) -> tuple[np.ndarray, Ellipse, float, np.ndarray]:
         cleaned = clean(read_pixels(path), preprocessing)
         ellipse = read_annotation(path)
         if ellipse is None:
             raise DatasetError(f"{path.name} has no annotation beside it; use HC18's training set as published.")
         matrix = placement(cleaned.box, preprocessing, size)
-        return finish(cleaned, preprocessing, size=size), ellipse.moved(matrix), float(matrix[0, 0])
+        image = finish(cleaned, preprocessing, size=size)
+        return image, ellipse.moved(matrix), float(matrix[0, 0]), filled_window(cleaned, matrix)
 
-    images, ellipses, scales = zip(*in_threads(one, table.paths), strict=True)
+    images, ellipses, scales, windows = zip(*in_threads(one, table.paths), strict=True)
     rows = table.frame
     return HeadSet(
         np.stack(images), ellipses, np.array(scales),
         rows["pixel_size_mm"].to_numpy(float), rows["circumference_mm"].to_numpy(float),
-        rows["patient"].to_numpy(str), tuple(table.paths),
+        rows["patient"].to_numpy(str), tuple(table.paths), np.stack(windows),
     )  # fmt: skip

@@ -58,8 +58,8 @@ def why_no_age(circumference_mm: float) -> str | None:
         "large", "check the size of a pixel"
     )  # fmt: skip
     return (
-        f"A head circumference of {circumference_mm:.1f} mm is too {small} for the formula of Hadlock et al. 1984, which "
-        f"holds from {YOUNGEST:.0f} to {OLDEST:.0f} weeks; {how}."
+        f"A head circumference of {circumference_mm:.1f} mm is too {small} for the formula of Hadlock et al. 1984, "
+        f"which holds from {YOUNGEST:.0f} to {OLDEST:.0f} weeks; {how}."
     )
 
 

@@ -15,6 +15,7 @@ from core.biometry.interval import around, relative_of
 from core.biometry.refusal import (
     NO_OUTLINE,
     Evidence,
+    doubt_of_anatomy,
     doubt_of_corruption,
     doubt_of_disagreement,
     doubt_of_typicality,
@@ -25,7 +26,16 @@ from core.errors import MeasurementError, ModelError
 from core.preprocessing import Cleaned, clean, finish
 from core.zoo.cards import Card
 from core.zoo.detection import Verdict, judge
-from core.zoo.heads import CIRCUMFERENCE, ELLIPSE, HeadModel, HeadRegressor, HeadSegmenter, ellipses_in, frame_ellipse
+from core.zoo.heads import (
+    CIRCUMFERENCE,
+    ELLIPSE,
+    HeadModel,
+    HeadRegressor,
+    HeadSegmenter,
+    ellipses_in,
+    filled_window,
+    frame_ellipse,
+)
 from core.zoo.registry import MODELS_FOLDER, list_cards
 
 if TYPE_CHECKING:
@@ -201,6 +211,8 @@ class HeadReader:
         At least one of them.
     detector : Classifier, optional
         Of corruptions; left out, corrupted frames are only refused for what the outline shows.
+    anatomy : Classifier, optional
+        Of anatomies; left out, other anatomies are only refused for what the outline shows.
 
     Raises
     ------
@@ -213,10 +225,12 @@ class HeadReader:
         regressor: HeadRegressor | None = None,
         segmenter: HeadSegmenter | None = None,
         detector: Classifier | None = None,
+        anatomy: Classifier | None = None,
     ) -> None:
         self.regressor = regressor
         self.segmenter = segmenter
         self.detector = detector
+        self.anatomy = anatomy
         models: list[HeadModel] = [model for model in (regressor, segmenter) if model is not None]
         if not models:
             raise ModelError("No model measures heads here; train one with python -m core train.")
@@ -309,9 +323,19 @@ class HeadReader:
         detector = self.detector
         if detector is None:
             return [None] * len(cleaned)
-        card = detector.card
-        images = [finish(one, detector.settings, chain=card.input["chain"], size=card.size) for one in cleaned]
-        return list(judge(detector, detector.predict_prepared(np.stack(images))))
+        return list(judge(detector, detector.predict_prepared(_finished(cleaned, detector))))
+
+    def _other_anatomies(self, cleaned: Sequence[Cleaned]) -> list[list[str]]:
+        if self.anatomy is None:
+            return [[]] * len(cleaned)
+        prediction = self.anatomy.predict_prepared(_finished(cleaned, self.anatomy))
+        answers = zip(prediction.labels, prediction.confidence, strict=True)
+        return [doubt_of_anatomy(label, float(confidence)) for label, confidence in answers]
+
+
+def _finished(cleaned: Sequence[Cleaned], model: Classifier) -> np.ndarray:
+    card = model.card
+    return np.stack([finish(one, model.settings, chain=card.input["chain"], size=card.size) for one in cleaned])
 
 
 def check_pixel_size(pixel_size_mm: float | None) -> float | None:
@@ -340,16 +364,10 @@ def default_cards(folder: Path = MODELS_FOLDER) -> tuple[Card | None, Card | Non
     return regression, next((card for card in cards if card.measurement["output"] == ELLIPSE), None)
 
 
-def filled_window(cleaned: Cleaned, matrix: np.ndarray) -> np.ndarray:
-    """What a frame fills of the network's input, (2, 2): first and last x, first and last y; the rest is padding."""
-    box = cleaned.box
-    edges = np.array([[box.left - 0.5, box.right - 0.5], [box.top - 0.5, box.bottom - 0.5]])
-    return edges * np.diag(matrix[:, :2])[:, None] + matrix[:, 2:]
-
-
 def _combined(
     regression: tuple[Estimate | None, list[str]],
     outline: tuple[Estimate | None, Ellipse | None, Evidence | None, list[str]],
+    other_anatomy: list[str],
     verdict: Verdict | None,
     size: float | None,
 ) -> HeadReading:
@@ -360,7 +378,7 @@ def _combined(
         disagreement = abs(direct.pixels - traced.pixels) / ((direct.pixels + traced.pixels) / 2)
         disagrees = _apart(direct, traced)
     contradiction = [doubt_of_disagreement(str(direct), str(traced))] if disagrees else []
-    refusals = (*traced_doubts, *direct_doubts, *contradiction, *doubt_of_corruption(verdict))
+    refusals = (*other_anatomy, *traced_doubts, *direct_doubts, *contradiction, *doubt_of_corruption(verdict))
     return HeadReading(direct, traced, ellipse, disagreement, disagrees, refusals, size, evidence, verdict)
 
 

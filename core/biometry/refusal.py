@@ -24,6 +24,9 @@ QUANTILE = 0.01
 MARGIN = 1.5
 """How much farther from the ideal than that quantile a bound lies: a few hundred heads are not all heads."""
 OUTLINE_POINTS = 360
+BRAIN = "brain"
+SURE_OF_ANATOMY = 0.9
+"""What the model of anatomies must reach for another one than the brain before a frame is refused for it."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,7 @@ class Evidence:
     Attributes
     ----------
     certainty : float
-        How far the mask has decided, from 0 to 1: the mean of \\|2p - 1\\| over the ellipse's inside, times what the
-        mask adds outside it.
+        How far the mask has decided inside the ellipse, from 0 (one half everywhere) to 1: the mean of |2p - 1|.
     agreement : float
         Intersection of mask and ellipse over their union.
     axis_ratio : float
@@ -111,7 +113,7 @@ def doubts_about(evidence: Evidence, bounds: dict[str, Any]) -> list[str]:
         )
     if found["inside"] < bounds["inside"]:
         doubts.append(
-            f"{1 - found['inside']:.0%} of the outline lies outside the frame; choose a frame that shows the whole head."
+            f"{1 - found['inside']:.0%} of the outline lies outside the frame; choose a frame of the whole head."
         )
     return doubts
 
@@ -121,6 +123,13 @@ def doubt_of_typicality(score: float, card: Card) -> list[str]:
     if score >= card.novelty_threshold:
         return []
     return ["The frame is unlike the heads that the network has learned from; choose a standard plane of the head."]
+
+
+def doubt_of_anatomy(label: str, probability: float) -> list[str]:
+    """A sentence where the model of anatomies is sure that a frame shows no brain."""
+    if label == BRAIN or probability < SURE_OF_ANATOMY:
+        return []
+    return [f"The frame looks like {label} ({probability:.0%}), not like a head; choose a standard plane of the head."]
 
 
 def doubt_of_disagreement(regression_mm: str, segmentation_mm: str) -> str:

@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 
 from core.augmentation import PRESETS as AUGMENTATIONS
+from core.biometry.calibration import HEADS_NAME, calibrate
 from core.biometry.data import HeadSet, read_heads
-from core.biometry.interval import calibrated
-from core.biometry.seen import write_seen
 from core.biometry.settings import HUBER_DELTA, HeadSettings
 from core.datasets import Table, refuse_test_examinations, split_by_patient
 from core.errors import DatasetError, ModelError
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 CHECKPOINT_NAME = "checkpoint"
 HISTORY_NAME = "history.csv"
 RECORD_NAME = "training.json"
-HEADS_NAME = "validation.csv"
 VALIDATION_BATCH = 32
 AUGMENTING_THREADS = 2
 PREPROCESSING = PreprocessingSettings(aspect="pad")
@@ -99,8 +97,8 @@ def train_heads(
     round_to_half(model)
     card, predicted = _card(model, train, validation, settings, out, began, weights, command, default)
     predicted.to_csv(out / HEADS_NAME, index=False)
-    write_seen(out, train.paths)
     card.write(out)
+    card = calibrate(out, train, validation)
     report(f"validation: {card.metrics[0].value:.2f} mm mean absolute error, n = {len(validation)}")
     shutil.rmtree(out / CHECKPOINT_NAME, ignore_errors=True)
     (out / RECORD_NAME).unlink(missing_ok=True)
@@ -378,4 +376,4 @@ def _card(
         measurement={"output": settings.output},
         metrics=[metric],
     )  # fmt: skip
-    return calibrated(card, predicted), predicted
+    return card, predicted

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.cli.heads import evaluate_heads, predict_heads
 from core.cli.shared import (
     EXIT_OK,
     EXIT_UNUSABLE,
@@ -56,6 +57,9 @@ def register(commands: Any) -> None:
         metavar="P",
         help="with --uncertainty: send to an expert below this probability (0.9)",
     )
+    command.add_argument(
+        "--pixel-size", type=float, metavar="MM", help="of a model of heads: side of a pixel of these images"
+    )
     json_option(command)
 
     command = add_command(commands, "evaluate", _evaluate, "accuracy of a model on a data set, with intervals")
@@ -96,6 +100,10 @@ def _models(options: argparse.Namespace) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     card = card_of(options.model)
+    if card.measurement:
+        return predict_heads(options, card)
+    if options.pixel_size is not None:
+        raise ParameterError("--pixel-size is for models of heads; leave it out for this model.")
     from core.preprocessing import PreprocessingSettings, prepare
 
     sureness = _Sureness.of(options, card)
@@ -217,6 +225,8 @@ def _print_prediction(
 
 def _evaluate(options: argparse.Namespace) -> int:
     card = card_of(options.model)
+    if card.measurement:
+        return evaluate_heads(options, card)
     from core.zoo.assessment import assess, record
 
     is_detector = card.task == "corruption"

@@ -148,6 +148,15 @@ def natural(text: str) -> int:
     return value
 
 
+def starting_weights(text: str) -> str | Path | None:
+    """What ``--weights`` asks for."""
+    if text in ("imagenet", "none"):
+        return "imagenet" if text == "imagenet" else None
+    if not Path(text).is_file():
+        raise ParameterError(f"There is no weight file {text!r}; check the path given with --weights.")
+    return Path(text)
+
+
 def file_label(text: str) -> tuple[str, str]:
     pattern, _, label = text.partition("=")
     if not (pattern and label):

@@ -9,7 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.cli.shared import EXIT_OK, Progress, add_command, complain, data_option, natural, positive
+from core.cli.shared import (
+    EXIT_OK,
+    Progress,
+    add_command,
+    complain,
+    data_option,
+    natural,
+    positive,
+    starting_weights,
+)
 from core.errors import ParameterError
 
 HEADS = "head_circumference"
@@ -83,7 +92,7 @@ def _train(options: argparse.Namespace) -> int:
         _training_table(options),
         settings,
         options.out,
-        weights=_starting_weights(options.weights),
+        weights=starting_weights(options.weights),
         cache=options.cache,
         command=command,
         default=options.default,
@@ -110,7 +119,7 @@ def _train_heads(options: argparse.Namespace) -> int:
         _training_table(options),
         settings,
         options.out,
-        weights=_starting_weights(options.weights),
+        weights=starting_weights(options.weights),
         start=options.start,
         command="python -m core " + shlex.join(options.arguments),
         default=options.default,
@@ -126,7 +135,7 @@ def _search(options: argparse.Namespace) -> int:
     rows = search(
         _training_table(options),
         _training_settings(options),
-        weights=_starting_weights(options.weights),
+        weights=starting_weights(options.weights),
         grid=dict(map(_grid_values, options.grid)) or None,
         folds=options.folds,
         cache=options.cache,
@@ -182,14 +191,6 @@ def _training_table(options: argparse.Namespace) -> Any:
     for problem in table.problems:
         complain(problem)
     return table
-
-
-def _starting_weights(text: str) -> str | Path | None:
-    if text in ("imagenet", "none"):
-        return "imagenet" if text == "imagenet" else None
-    if not Path(text).is_file():
-        raise ParameterError(f"There is no weight file {text!r}; check the path given with --weights.")
-    return Path(text)
 
 
 def _network_option(text: str) -> tuple[str, Any]:

@@ -130,6 +130,13 @@ def ellipses_in(masks: np.ndarray, size: int) -> list[Ellipse | None]:
     return found
 
 
+def filled_window(cleaned: Cleaned, matrix: np.ndarray) -> np.ndarray:
+    """What a frame fills of the network's input, (2, 2): first and last x, first and last y; the rest is padding."""
+    box = cleaned.box
+    edges = np.array([[box.left - 0.5, box.right - 0.5], [box.top - 0.5, box.bottom - 0.5]])
+    return edges * np.diag(matrix[:, :2])[:, None] + matrix[:, 2:]
+
+
 def frame_ellipse(ellipse: Ellipse, matrix: np.ndarray) -> Ellipse:
     """An ellipse of the network's input in pixels of the frame; ``matrix`` (2, 3) is :func:`placement`'s."""
     inverse = np.linalg.inv(matrix[:, :2])
