@@ -22,9 +22,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.biometry.assessment import figures_of, read_head_evaluation
 from core.biometry.distortion import distorted as distorted_head
 from core.biometry.distortion import follow_head
 from core.biometry.ellipse import Ellipse
+from core.biometry.frames import frame_in_folder
 from core.biometry.known import KnownHead, known_head
 from core.biometry.reading import HeadReader, HeadReading
 from core.corruption import corrupt
@@ -32,6 +34,7 @@ from core.corruption import get as get_corruption
 from core.corruption.chain import Chain
 from core.datasets import CLASSES
 from core.errors import Cancelled
+from core.evaluation import Share
 from core.explain import Method
 from core.explain.activation_maximization import Maximisation, activation_maximization
 from core.explain.activation_maximization import preset as maximisation_preset
@@ -218,6 +221,24 @@ def review_store() -> ReviewStore:
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _opened_reviews(url: str) -> ReviewStore:
     return ReviewStore(url)
+
+
+@st.cache_data(ttl="10s", max_entries=8, show_spinner=False)
+def head_evaluation(card: Card) -> pd.DataFrame:
+    """The rows of the ``evaluation.csv`` of a model of heads; empty where it was never evaluated."""
+    return read_head_evaluation(card.name)
+
+
+def head_figures(rows: pd.DataFrame) -> dict[str, Share]:
+    """Errors of measured heads; their intervals resample examinations many times, so they are kept."""
+    content = pd.util.hash_pandas_object(rows.astype(str)).to_numpy().tobytes()
+    return shared_store().get(("heads", hashlib.sha256(content).digest()), lambda: figures_of(rows))
+
+
+@st.cache_data(ttl="1m", max_entries=32, show_spinner=False)
+def frame_at_hand(name: str) -> Frame | None:
+    """A frame of the folder that the person who runs the server has named, by its file name; None where it is not."""
+    return frame_in_folder(name)
 
 
 @st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
@@ -635,7 +656,7 @@ def _head_sweep_key(
 
 
 def _reader_key(reader: HeadReader) -> tuple[Hashable, ...]:
-    models = (reader.regressor, reader.segmenter, reader.detector)
+    models = (reader.regressor, reader.segmenter, reader.detector, reader.anatomy)
     return tuple(model and model.card.weights["sha256"] for model in models)
 
 

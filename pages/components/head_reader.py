@@ -24,11 +24,17 @@ SORTS = {
 
 @dataclass(frozen=True)
 class HeadCards:
-    """The networks chosen, and the detector that may refuse a frame; None what is not installed."""
+    """The networks chosen, and those that may refuse a frame; None what is not installed."""
 
     regression: Card | None
     outline: Card | None
     detector: Card | None
+    anatomy: Card | None
+
+    @property
+    def all(self) -> tuple[Card | None, ...]:
+        """In the order of :class:`HeadReader`'s parameters."""
+        return self.regression, self.outline, self.detector, self.anatomy
 
 
 def pick_head_models() -> HeadCards:
@@ -61,14 +67,13 @@ def pick_head_models() -> HeadCards:
                 f"train it with {command}.",
                 icon=":material/info:",
             )
-    detector = next((card for card in cache.cards() if card.task == DETECTION), None)
-    return HeadCards(chosen[CIRCUMFERENCE], chosen[ELLIPSE], detector)
+    judges = (next((card for card in cache.cards() if card.task == task), None) for task in (DETECTION, "anatomy"))
+    return HeadCards(chosen[CIRCUMFERENCE], chosen[ELLIPSE], *judges)
 
 
 def reader_when_ready(cards: HeadCards) -> HeadReader | None:
     """The loaded networks, or None while one of them loads; the page then reruns by itself."""
-    wanted = [card for card in (cards.regression, cards.outline, cards.detector) if card]
-    loaded = models_when_ready(wanted)
+    loaded = models_when_ready([card for card in cards.all if card])
     if loaded is None:
         st.info(
             "The networks that measure heads are loading; this takes some seconds after the server starts.",
@@ -76,7 +81,16 @@ def reader_when_ready(cards: HeadCards) -> HeadReader | None:
         )
         return None
     by_name = {model.card.name: model for model in loaded}
-    return HeadReader(*(card and by_name[card.name] for card in (cards.regression, cards.outline, cards.detector)))
+    return HeadReader(*(card and by_name[card.name] for card in cards.all))
+
+
+def reader_of(card: Card) -> HeadReader | None:
+    """One network alone as a reader, or None while it loads or where its weights are not here."""
+    if card.name not in {one.name for one in cache.cards()}:
+        return None
+    regression = card.measurement["output"] == CIRCUMFERENCE
+    loaded = models_when_ready([card])
+    return loaded and HeadReader(*(loaded if regression else (None, *loaded)))
 
 
 def _pick(sort: str, cards: dict[str, Card]) -> Card | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.biometry.assessment import dice, hausdorff
 from core.biometry.drawing import annotation, draw_heads, outline
 from core.biometry.growth import SOURCE as AGE_SOURCE
 from core.biometry.reading import Estimate, HeadReader, HeadReading
@@ -56,7 +57,7 @@ def length(pixels: float | None, pixel_size_mm: float | None) -> str:
     """A length of the frame for people: millimetres, or pixels where there are none."""
     if pixels is None:
         return NOTHING
-    return f"{pixels:.0f} pixels" if pixel_size_mm is None else f"{pixels * pixel_size_mm:.1f} mm"
+    return f"{pixels:.1f} pixels" if pixel_size_mm is None else f"{pixels * pixel_size_mm:.1f} mm"
 
 
 def interval_text(estimate: Estimate | None) -> str:
@@ -140,13 +141,16 @@ def _distance(head: HeadFrame, reading: HeadReading) -> None:
                 f"{title} differs by {sign}{length(abs(difference), head.pixel_size_mm)} "
                 f"({100 * difference / truth:+.1f} %)"
             )
+    if reading.ellipse:
+        farthest = length(hausdorff(reading.ellipse, head.truth), head.pixel_size_mm)
+        lines.append(f"Outlines: at most {farthest} apart (Hausdorff), Dice {dice(reading.ellipse, head.truth):.3f}")
     with st.container(border=True):
         st.markdown(f"**Distance from the {head.truth_name}**")
         st.markdown("  \n".join(lines))
 
 
 def _downloads(head: HeadFrame, reader: HeadReader, reading: HeadReading) -> None:
-    models = (reader.regressor, reader.segmenter, reader.detector)
+    models = (reader.regressor, reader.segmenter, reader.detector, reader.anatomy)
     record = {
         "source": head.picked.frame.source,
         "sha256": head.picked.frame.sha256,
