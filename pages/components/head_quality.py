@@ -170,7 +170,7 @@ def _show_frame(row: dict[str, Any], reader: HeadReader | None) -> None:
         if frame is None:
             st.info(
                 "This frame's file is not at hand, so only its numbers are shown. Upload the frame under the same "
-                f"name on the view Measure, or start the server with {FOLDER_VARIABLE} naming the folder of the frames.",
+                f"name on the view Measure, or start the server with {FOLDER_VARIABLE} naming the frames' folder.",
                 icon=":material/image_not_supported:",
             )
             return
@@ -184,7 +184,7 @@ def _show_frame(row: dict[str, Any], reader: HeadReader | None) -> None:
 
 
 def _at_hand(name: str) -> tuple[Frame | None, Any]:
-    """The frame of this name, from the server's folder or this session's uploads, and its annotation if there is one."""
+    """The frame of this name, from the server's folder or this session's uploads, and its annotation where it is."""
     path = frame_path(name)
     if path is not None:
         return cache.frame_at_hand(name), read_annotation(path)
