@@ -11,6 +11,9 @@ from core.errors import MeasurementError
 
 FEWEST_POINTS = 6
 """An ellipse has five parameters."""
+STRAIGHT = 1e-6
+"""Points on a line or on one spot spread less across than this share of along; OpenCV fits something to them."""
+NO_ELLIPSE = "No ellipse runs through these points; mark points around the whole head."
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,12 @@ def ellipse_through(points: np.ndarray) -> Ellipse:
     """
     if len(points) < FEWEST_POINTS:
         raise MeasurementError(f"An ellipse needs at least {FEWEST_POINTS} points; there are {len(points)}.")
+    long, short = np.linalg.svd(points - np.mean(points, axis=0), compute_uv=False)
+    if short <= STRAIGHT * long:
+        raise MeasurementError(NO_ELLIPSE)
     (x, y), (width, height), degrees = cv2.fitEllipseDirect(np.asarray(points, dtype=np.float32).reshape(-1, 1, 2))
     if not (np.isfinite([x, y, width, height, degrees]).all() and min(width, height) > 0):
-        raise MeasurementError("No ellipse runs through these points; mark points around the whole head.")
+        raise MeasurementError(NO_ELLIPSE)
     turn = np.deg2rad(degrees)
     linear = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ np.diag([width / 2, height / 2])
     return _of_linear(np.array([x, y]), linear)

@@ -282,8 +282,8 @@ class HeadReader:
         count = len(cleaned)
         regressions = self._regressions(cleaned, sizes) if self.regressor else [(None, [])] * count
         outlines = self._outlines(cleaned, sizes) if self.segmenter else [(None, None, None, [])] * count
-        verdicts = self._verdicts(cleaned)
-        return [_combined(regressions[index], outlines[index], verdicts[index], sizes[index]) for index in range(count)]
+        verdicts, others = self._verdicts(cleaned), self._other_anatomies(cleaned)
+        return [_combined(*parts) for parts in zip(regressions, outlines, others, verdicts, sizes, strict=True)]
 
     def _regressions(
         self, cleaned: Sequence[Cleaned], sizes: Sequence[float | None]

@@ -99,7 +99,8 @@ def train_heads(
     predicted.to_csv(out / HEADS_NAME, index=False)
     card.write(out)
     card = calibrate(out, train, validation)
-    report(f"validation: {card.metrics[0].value:.2f} mm mean absolute error, n = {len(validation)}")
+    error = f"{card.metrics[0].value:.2f} mm mean absolute error" if card.metrics else "no outline of a head was found"
+    report(f"validation: {error}, n = {len(validation)}")
     shutil.rmtree(out / CHECKPOINT_NAME, ignore_errors=True)
     (out / RECORD_NAME).unlink(missing_ok=True)
     return card
@@ -374,6 +375,6 @@ def _card(
         command=command,
         default=default,
         measurement={"output": settings.output},
-        metrics=[metric],
+        metrics=[metric] if found.any() else [],
     )  # fmt: skip
     return card, predicted

@@ -1,0 +1,91 @@
+"""Training tiny networks: what is written, and that a training which was killed goes on as if it had not been."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.biometry.calibration import calibrate, settings_of
+from core.biometry.data import read_heads
+from core.biometry.seen import read_seen
+from core.biometry.settings import HeadSettings
+from core.biometry.training import PREPROCESSING, sides, train_heads
+from core.datasets import load
+from core.errors import DatasetError, ModelError
+from core.zoo import load_model, read_card
+from core.zoo.weights import read_arrays, sha256_of
+
+SETTINGS = HeadSettings(epochs=2, backbone="cnn", size=32, augmentation="none", validation_share=0.4)
+"""As those of the fixture's regression."""
+
+
+def test_a_model_folder_says_what_it_is(heads, head_models):
+    for name, output in (("length", "circumference"), ("outline", "ellipse")):
+        card = read_card(name, head_models)
+        assert card.task == "head_circumference"
+        assert card.measurement["output"] == output
+        assert settings_of(card).output == output
+        rows = pd.read_csv(head_models / name / "validation.csv")
+        assert list(rows) == ["image", "patient", "pixel_size_mm", "true_mm", "predicted_mm"]
+        assert not (head_models / name / "training.json").exists()
+    interval = read_card("length", head_models).measurement["interval"]
+    assert interval["n_examinations"] == len(rows)
+    assert interval["relative"] > 0
+    # Half a length is half a pixel: a network that begins at the mean is within half of any drawn head.
+    length = pd.read_csv(head_models / "length" / "validation.csv")
+    assert (length["predicted_mm"] / length["true_mm"]).between(0.4, 2.5).all()
+
+
+def test_what_was_trained_on_is_kept_by_hash(heads, head_models):
+    train, validation = sides(load(heads), SETTINGS)
+    seen = read_seen(head_models / "length")
+    assert seen == {sha256_of(path) for path in train.paths}
+    assert not seen & {sha256_of(path) for path in validation.paths}
+    with pytest.raises(ModelError, match="calibrate"):
+        read_seen(heads)
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(heads, head_models, tmp_path):
+    class Killed(Exception):
+        pass
+
+    def kill(line):
+        if line.startswith("epoch 2/"):
+            raise Killed
+
+    table, out = load(heads), tmp_path / "length"
+    with pytest.raises(Killed):
+        train_heads(table, SETTINGS, out, weights=None, report=kill)
+    assert not (out / "card.json").exists()
+    with pytest.raises(DatasetError, match="other settings"):
+        train_heads(table, HeadSettings(**{**SETTINGS.__dict__, "seed": 1}), out, weights=None, report=print)
+    lines = []
+    train_heads(table, SETTINGS, out, weights=None, report=lines.append)
+    assert [line for line in lines if line.startswith("epoch 1/")] == []
+    resumed, whole = (read_arrays(folder / "weights.npz") for folder in (out, head_models / "length"))
+    for name, values in whole.items():
+        if name.startswith("weight_"):
+            np.testing.assert_allclose(resumed[name], values, atol=2e-3)
+    with pytest.raises(DatasetError, match="holds a trained model"):
+        train_heads(table, SETTINGS, out, weights=None, report=print)
+
+
+def test_calibrating_again_changes_nothing_and_other_frames_are_refused(heads, head_models, tmp_path):
+    folder = tmp_path / "length"
+    shutil.copytree(head_models / "length", folder)
+    before = json.loads((folder / "card.json").read_text())
+    train, validation = (read_heads(one, PREPROCESSING, 32) for one in sides(load(heads), SETTINGS))
+    calibrate(folder, train, validation)
+    assert json.loads((folder / "card.json").read_text()) == before
+    with pytest.raises(ModelError, match="other frames"):
+        calibrate(folder, validation, train)
+
+
+def test_a_loaded_regression_repeats_its_validation(heads, head_models):
+    _, side = sides(load(heads), SETTINGS)
+    validation = read_heads(side, PREPROCESSING, 32)
+    lengths, _ = load_model("length", head_models).circumferences(validation.images)
+    rows = pd.read_csv(head_models / "length" / "validation.csv")
+    np.testing.assert_allclose(lengths / validation.scales * validation.pixel_sizes, rows["predicted_mm"], rtol=1e-4)
