@@ -20,7 +20,7 @@ UNDER = (0, 0, 0)
 LEGEND_GROUND, LEGEND_TEXT = (24, 32, 38), (235, 240, 242)
 LEAST_SIDE = 720
 """Frames whose longer side is shorter are enlarged, so that lines and letters are finer than their pixels."""
-LINE_SHARE = 1 / 600
+LINE_SHARE = 1 / 480
 CURVE_POINTS = 720
 END_SHARE = 0.02
 FRACTION_BITS = 4

@@ -17,7 +17,7 @@ from pages.components.image_picker import Picked, pick_image
 from pages.components.link import linked, number_in
 from pages.components.state import PIXEL_SIZE, TICK_DISTANCE, open_image
 
-EXAMPLE = "sample-bpd_000003"
+EXAMPLE = "sample-bpd_000004"
 _TYPED_FOR = "pixel_size_of"
 _ANNOTATIONS = "annotations"
 MOST_ANNOTATIONS = 30

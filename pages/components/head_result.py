@@ -35,12 +35,12 @@ def show_result(head: HeadFrame, reader: HeadReader, reading: HeadReading) -> No
         if reading.refusals:
             reasons = "\n".join(f"- {reason}" for reason in reading.refusals)
             st.warning(f"**Not to be used: this frame is refused.**\n{reasons}", icon=":material/block:")
-            _numbers_aside(reading)
+            _numbers_aside(reader, reading)
         else:
-            _numbers(reading)
+            _numbers(reader, reading)
         _disagreement(reading)
         if head.truth:
-            _distance(head, reading)
+            _distance(head, reader, reading)
         _downloads(head, reader, reading)
 
 
@@ -70,8 +70,8 @@ def interval_text(estimate: Estimate | None) -> str:
     return f"{low} to {length(estimate.high_pixels, estimate.pixel_size_mm)} (90 %)"
 
 
-def _numbers(reading: HeadReading) -> None:
-    for title, estimate, text in _circumferences(reading):
+def _numbers(reader: HeadReader, reading: HeadReading) -> None:
+    for title, estimate, text in _circumferences(reader, reading):
         with st.container(border=True):
             st.metric(title, _value(estimate), help=text)
             if estimate:
@@ -84,22 +84,22 @@ def _numbers(reading: HeadReading) -> None:
     _age(reading)
 
 
-def _numbers_aside(reading: HeadReading) -> None:
+def _numbers_aside(reader: HeadReader, reading: HeadReading) -> None:
     """The numbers of a refused frame: there, but not to be mistaken for a measurement."""
     size = reading.pixel_size_mm
     said = [
         f"{title}: {_value(estimate)}{f', {interval_text(estimate)}' if estimate else ''}"
-        for title, estimate, _ in _circumferences(reading)
+        for title, estimate, _ in _circumferences(reader, reading)
     ]
     said.append(f"BPD {length(reading.bpd_pixels, size)}, OFD {length(reading.ofd_pixels, size)} (outer to outer)")
     st.caption("What the networks answer all the same, not to be used:  \n" + "  \n".join(said))
 
 
-def _circumferences(reading: HeadReading) -> list[tuple[str, Estimate | None, str]]:
-    return [
-        ("HC (regression)", reading.regression, "The circumference as a network says it at once, without an outline."),
-        ("HC (ellipse)", reading.segmentation, "The circumference of the ellipse through the outline a network draws."),
-    ]
+def _circumferences(reader: HeadReader, reading: HeadReading) -> list[tuple[str, Estimate | None, str]]:
+    """Title, estimate and explanation of each network that is there."""
+    direct = ("HC (regression)", reading.regression, "As a network says it at once, without an outline.")
+    traced = ("HC (ellipse)", reading.segmentation, "Of the ellipse through the outline that a network draws.")
+    return [one for one, model in ((direct, reader.regressor), (traced, reader.segmenter)) if model]
 
 
 def _value(estimate: Estimate | None) -> str:
@@ -129,11 +129,11 @@ def _disagreement(reading: HeadReading) -> None:
         st.caption(share)
 
 
-def _distance(head: HeadFrame, reading: HeadReading) -> None:
+def _distance(head: HeadFrame, reader: HeadReader, reading: HeadReading) -> None:
     """How far from the annotation, or from what was simulated."""
     truth = head.truth.circumference
     lines = [f"HC of the {head.truth_name}: {length(truth, head.pixel_size_mm)}"]
-    for title, estimate, _ in _circumferences(reading):
+    for title, estimate, _ in _circumferences(reader, reading):
         if estimate:
             difference = estimate.pixels - truth
             sign = "+" if difference >= 0 else "−"
