@@ -1,4 +1,4 @@
-"""How good the models of heads are: figures with intervals, agreement with the annotations, and every frame behind it."""
+"""How good the models of heads are: figures with intervals, agreement with annotations, and each frame behind it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from core.biometry.frames import FOLDER_VARIABLE, frame_path
 from core.biometry.reading import HeadReader
 from core.evaluation import Share
 from core.images import Frame
+from core.published import HEADS
 from core.zoo import Card
 from pages.components.image_picker import uploads
 from pages.components.link import linked, one_of
@@ -34,10 +35,6 @@ MM_COLUMNS = {
     "loa_low": "lower limit of agreement (mm)",
     "loa_high": "upper limit of agreement (mm)",
 }
-PUBLISHED = (
-    ("DAG V-Net (segmentation), HC18's own test set", "1.77 ± 1.69", "doi 10.1007/s10278-020-00410-5"),
-    ("van den Heuvel et al. 2018, HC18's own test set", "2.8 ± 3.3", "doi 10.1371/journal.pone.0200412"),
-)
 
 
 def pick_measured() -> tuple[Card, pd.DataFrame]:
@@ -111,7 +108,11 @@ def _figures_table(card: Card, rows: pd.DataFrame) -> None:
     st.caption(
         "Frames the model was trained on are left out. Trimesters by Hadlock's formula from the annotated "
         "circumference: first below 14 weeks, third from 28. Others published, on other frames than these:  \n"
-        + "  \n".join(f"{who}: {value} mm mean absolute error ({source})" for who, value, source in PUBLISHED)
+        + "  \n".join(
+            f"{one.title}: {one.mean_mm:g} ± {one.deviation_mm:g} mm mean absolute error on {one.data} ({one.source}). "
+            f"{one.remark}"
+            for one in HEADS
+        )
     )
 
 
