@@ -80,7 +80,7 @@ def show_quality(card: Card, rows: pd.DataFrame, reader: HeadReader | None) -> N
             bland_altman_figure(known, figures["bias"], limits, chosen),
             "Difference of measured and annotated circumference against their mean, with limits of agreement",
         )
-    st.caption("Click a point to open its frame below; the list beside it holds the same frames, worst first.")
+    st.caption("Click a point to open its frame below; the list above holds the same frames, worst first.")
     _show_frame(known[known["image"] == chosen].iloc[0].to_dict(), reader)
     with st.expander("All frames as a table, worst first", icon=":material/table:"):
         table(worst.reset_index(drop=True), f"Every head measured by {card.title}", f"{card.name}_heads")
