@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from core.explain.base import draws
 from core.zoo import list_cards, load_model
 from core.zoo.forward import BATCH_SIZES
 from core.zoo.runtime import CompiledNetwork
@@ -55,7 +56,7 @@ def milliseconds_an_image(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = [card.name for card in list_cards(with_weights=True)]
+    known = [card.name for card in list_cards(with_weights=True) if not draws(card)]
     parser.add_argument("--models", nargs="+", default=known, metavar="NAME", help="a name, or a model's folder")
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()

@@ -338,6 +338,12 @@ def prediction(model: Classifier, sha256: str, image: np.ndarray, distortion: Di
     return result_store().get(key, lambda: model.predict_prepared(image[None]))
 
 
+def circumference(model: HeadRegressor, sha256: str, image: np.ndarray, distortion: Distortion | None = None) -> float:
+    """The circumference in one prepared image (S, S), in its pixels."""
+    key = ("circumference", model.card.weights["sha256"], sha256, distortion)
+    return result_store().get(key, lambda: float(model.scores(image[None])[0, 0]))
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A method's uncertainty of one image and the seconds it took when it was computed."""
@@ -813,12 +819,7 @@ def _load_and_warm(name: str) -> Classifier:
     _keep_keras_session()
     model = load_model(name)
     blank = np.zeros((1, model.card.size, model.card.size), np.float32)
-    if isinstance(model, HeadSegmenter):
-        model.masks(blank)
-    elif isinstance(model, HeadRegressor):
-        model.scores(blank)
-    else:
-        model.probabilities(blank)
+    model.masks(blank) if isinstance(model, HeadSegmenter) else model.scores(blank)
     return model
 
 

@@ -380,8 +380,10 @@ def _check_coded(header: _Header, stored: bytes) -> None:
     """
     file, expected = header.file, (header.number("Columns"), header.number("Rows"))
     if header.syntax == _RUN_LENGTHS:
-        if len(stored) > min(_MAX_RUN_LENGTH_BYTES, 2 * header.frame_bytes + 1024):
-            raise unsupported(file, "holds a run-length coded frame of more than 16 MB")
+        if len(stored) > 2 * header.frame_bytes + 1024:  # no coder makes a frame twice as large
+            raise damaged(file, "DICOM")
+        if len(stored) > _MAX_RUN_LENGTH_BYTES:
+            raise unsupported(file, f"holds a run-length coded frame of more than {_MAX_RUN_LENGTH_BYTES // 2**20} MB")
         return
     if header.syntax in _JPEG_2000:
         size = _jpeg_2000_size(stored, file)
@@ -460,7 +462,7 @@ def _without_surroundings(pixels: np.ndarray, regions: list[Dataset], notes: lis
             mask[top : bottom + 1, left : right + 1] = True
     elif sector.note:
         notes.append(
-            "No sector was found, so nothing around it was blanked: look for a printed name before you share it."
+            "No sector was found, so nothing was blanked: look for a printed name before you share the picture."
         )
     if mask.all():
         return pixels

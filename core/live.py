@@ -210,7 +210,7 @@ class LiveSubject:
         return rank_correlation(clean, moved, region), top_overlap(clean, moved, region=region), picture
 
     def _cam_picture(self, look: Look) -> bytes:
-        signed = quick_method(self.model.card).signed
+        signed = quick_method(self.model.card).is_signed(self.model.card)
         return encode_png(overlay(look.image, look.map, opacity=CAM_OPACITY, symmetric=signed))
 
 

@@ -5,7 +5,7 @@ import streamlit as st
 from core import cache
 from core.figures import confusion_figure, share_text
 from core.results import class_table
-from core.zoo.cards import TASKS
+from core.zoo.cards import CLASS_TASKS
 from pages.components.link import linked, linked_choice, one_of
 from pages.components.misclassified import show_misclassified
 from pages.components.model_picker import CLASSIFICATION, pick_model
@@ -42,7 +42,7 @@ def choose_class(title: str, key: str, default: str) -> str:
 st.title("Confusion matrix")
 st.markdown("Click a cell to see its images, and an image to open it on the other pages.")
 with st.container(border=True):
-    card = pick_model(TASKS, with_weights=False)
+    card = pick_model(CLASS_TASKS, with_weights=False)
     assessments = {one.layout: one for one in cache.assessments(card) if len(one.labelled)}
     data_sets = list(assessments)
     if data_sets:

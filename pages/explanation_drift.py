@@ -13,7 +13,7 @@ from core.explain.drift_study import ALL_KINDS, FALLS, FILES, HALF, MEASURES, OU
 from core.figures import drift_figure, order_figure
 from core.library import can_be_simulated
 from core.results import order_table
-from core.zoo.cards import TASKS
+from core.zoo.cards import CLASS_TASKS
 from pages.components.link import linked_choice
 from pages.components.model_picker import pick_model
 from pages.components.state import AXIS, FALL, KIND, MEASURE
@@ -98,7 +98,7 @@ def show_study(folder: Path, study: DriftStudy, kind: str, measure: str, axis: s
 st.title("Explanation drift")
 st.markdown("Choose a study and read whether maps of where the network looked break before its answer does.")
 with st.container(border=True):
-    card = pick_model(TASKS, with_weights=False)
+    card = pick_model(CLASS_TASKS, with_weights=False)
     picked = pick_study(cache.drift_folders(card), cache.drift_study)
     if picked:
         folder, study = picked

@@ -13,7 +13,7 @@ from core.explain.faithfulness.tables import (
     structure_table,
 )
 from core.explanation_figures import agreement_figure, hiding_figure, scoreboard_figure
-from core.zoo.cards import TASKS
+from core.zoo.cards import CLASS_TASKS
 from pages.components.link import linked_choice
 from pages.components.model_picker import pick_model
 from pages.components.state import AGREEMENT, TRUTH_CURVE
@@ -121,7 +121,7 @@ def sources_of(study: FaithfulnessStudy) -> str:
 st.title("Faithfulness")
 st.markdown("Choose a study and read which explanation method tells the truth about the network.")
 with st.container(border=True):
-    card = pick_model(TASKS, with_weights=False)
+    card = pick_model(CLASS_TASKS, with_weights=False)
     picked = pick_study(cache.faithfulness_folders(card), cache.faithfulness_study)
 
 if picked:

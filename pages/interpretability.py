@@ -7,10 +7,12 @@ import streamlit as st
 
 from core import cache
 from core.explain import METHODS, get_method, methods_for
+from core.explain.base import DRAWING_OBSTACLE, draws, measures
 from core.explain.coverage import coverage
 from core.explain.superpixels import SuperpixelMethod
-from core.preprocessing import PreprocessingSettings
+from core.preprocessing import PreprocessingSettings, placement
 from core.zoo import Card, Classifier
+from core.zoo.heads import HeadRegressor, frame_pixels
 from pages.components.detector_gallery import show_gallery
 from pages.components.distortion import pick_distortion
 from pages.components.header import note_on_classes, pick_image_and_model
@@ -19,7 +21,7 @@ from pages.components.link import linked, linked_choice, some_of
 from pages.components.map_gallery import View, pick_style, pick_superpixels, show_maps
 from pages.components.map_truth import show_truth
 from pages.components.maximisation import show_maximisation
-from pages.components.model_picker import CLASSIFICATION, DETECTION, model_when_ready, pick_other_model
+from pages.components.model_picker import CLASSIFICATION, DETECTION, MEASUREMENT, model_when_ready, pick_other_model
 from pages.components.pictures import picture, to_display
 from pages.components.state import BESIDE, DISTORTED, TARGET
 from pages.components.state import METHODS as METHODS_KEY
@@ -44,29 +46,71 @@ def distort(picked: Picked, card: Card) -> tuple[cache.Distortion | None, np.nda
     return distortion, cache.distorted(picked.frame.sha256, source, card, distortion).network_image
 
 
-def view_of(model: Classifier, picked: Picked, label: str, title: str) -> View:
+def view_of(model: Classifier | HeadRegressor, picked: Picked, label: str, title: str) -> View:
     """An undistorted image explained for a class; for the predicted one where the model knows no such class."""
     prepared = cache.prepared(picked.frame.sha256, picked.frame.pixels, model.card)
-    named = label if label in model.classes else cache.prediction(model, picked.frame.sha256, prepared).labels[0]
+    if measures(model.card):
+        named = model.classes[0]
+    else:
+        named = label if label in model.classes else cache.prediction(model, picked.frame.sha256, prepared).labels[0]
     target = model.classes.index(named)
     return View(f"{title}: {named}", model, picked.frame.sha256, prepared, target, segmentation=segmentation)
 
 
-def second_view(beside: str, view: View, probabilities: np.ndarray, asked: str) -> View | None:
+def second_view(beside: str, view: View, asked: str) -> View | None:
     """What stands beside the first view; None where it is nothing, is missing or still loads."""
     if beside == RUNNER_UP:
+        probabilities = cache.prediction(view.model, view.sha256, view.prepared, view.distortion).probabilities[0]
         others = [index for index in np.argsort(-probabilities) if index != view.target]
         label = view.model.classes[others[0]]
         title = f"{label} ({100 * probabilities[others[0]]:.1f} %)"
         return replace(view, title=title, target=int(others[0]))
     if beside == MODEL:
-        other = pick_other_model(view.model.card, (*CLASSIFICATION, DETECTION))
+        card = view.model.card
+        other = pick_other_model(card, (MEASUREMENT,) if measures(card) else (*CLASSIFICATION, DETECTION))
         model = model_when_ready(other) if other else None
         return view_of(model, picked, asked, other.title) if model else None
     if beside == IMAGE:
         image = pick_other_image(picked.image_id)
         return view_of(view.model, image, asked, image.title) if image else None
     return None
+
+
+def pick_class(card: Card) -> str:
+    """The class that is asked about, or :data:`PREDICTED`; a model that measures has none to choose from."""
+    if measures(card):
+        return PREDICTED
+    titles = {PREDICTED: "predicted class"} | {name: name for name in card.classes}
+    return linked_choice("Evidence for", titles, key=TARGET, default=PREDICTED)
+
+
+def answer_of_classes(
+    model: Classifier, picked: Picked, prepared: np.ndarray, distortion: cache.Distortion | None, asked: str
+) -> tuple[int, str]:
+    """Say what the network predicts; the class that is explained, and its title with the probability."""
+    prediction = cache.prediction(model, picked.frame.sha256, prepared, distortion)
+    label = asked if asked in model.classes else prediction.labels[0]
+    target = model.classes.index(label)
+    probability = 100 * prediction.probabilities[0, target]
+    st.markdown(
+        f"The network says **{prediction.labels[0]}** ({100 * prediction.confidence[0]:.1f} %). "
+        f"The maps show the evidence for **{label}** (probability {probability:.1f} %)."
+    )
+    return target, f"{label} ({probability:.1f} %)"
+
+
+def answer_of_measurement(
+    model: HeadRegressor, picked: Picked, prepared: np.ndarray, distortion: cache.Distortion | None
+) -> tuple[int, str]:
+    """Say what the network measures; its one output, and its title with the length."""
+    found = cache.circumference(model, picked.frame.sha256, prepared, distortion)
+    source = cache.cleaned(picked.frame.sha256, picked.frame.pixels, model.settings)
+    pixels = frame_pixels([found], [placement(source.box, model.settings, model.card.size)])[0]
+    st.markdown(
+        f"The network says: **circumference {pixels:.0f} pixels of the frame** ({found:.1f} of its input). The maps "
+        "show what makes it grow and what makes it shrink; those without a sign show only where it is decided."
+    )
+    return 0, f"circumference {pixels:.0f} pixels"
 
 
 def show_coverage() -> None:
@@ -85,15 +129,17 @@ def show_coverage() -> None:
 
 
 st.title("Interpretability")
-st.markdown("Choose a class and compare where different methods say the network found its evidence.")
-picked, card = pick_image_and_model((*CLASSIFICATION, DETECTION))
+st.markdown("Choose what to explain and compare where different methods say the network found its evidence.")
+picked, card = pick_image_and_model((*CLASSIFICATION, DETECTION, MEASUREMENT))
 note_on_classes(picked, card)
 
-if picked:
+if draws(card):
+    st.info(DRAWING_OBSTACLE, icon=":material/info:")
+    show_coverage()
+elif picked:
     obstacles = {name: get_method(name).obstacle(card) for name in METHODS}
     ordered = methods_for(card)
-    titles = {PREDICTED: "predicted class"} | {name: name for name in card.classes}
-    target_name = linked_choice("Evidence for", titles, key=TARGET, default=PREDICTED)
+    target_name = pick_class(card)
     chosen = linked(
         st.pills,
         "Methods",
@@ -104,8 +150,9 @@ if picked:
         format_func=lambda name: get_method(name).title,
         selection_mode="multi",
     )
-    beside = linked_choice("Beside it", BESIDE_TITLES, key=BESIDE, default=NOTHING)
-    for obstacle in filter(None, obstacles.values()):
+    neighbours = {name: title for name, title in BESIDE_TITLES.items() if name != RUNNER_UP or not measures(card)}
+    beside = linked_choice("Beside it", neighbours, key=BESIDE, default=NOTHING)
+    for obstacle in dict.fromkeys(filter(None, obstacles.values())):
         st.caption(f":material/info: {obstacle}")
     style = pick_style()
     segmentation = cache.DEFAULT_SEGMENTATION
@@ -119,27 +166,26 @@ if picked:
     elif not chosen:
         st.info("Choose at least one method above.", icon=":material/visibility:")
     else:
-        prediction = cache.prediction(model, picked.frame.sha256, prepared, distortion)
-        probabilities = prediction.probabilities[0]
-        label = prediction.labels[0] if target_name not in model.classes else target_name
-        target = model.classes.index(label)
-        st.markdown(
-            f"The network says **{prediction.labels[0]}** ({100 * prediction.confidence[0]:.1f} %). "
-            f"The maps show the evidence for **{label}** (probability {100 * probabilities[target]:.1f} %)."
-        )
-        class_title = f"{label} ({100 * probabilities[target]:.1f} %)"
+        if measures(card):
+            target, title = answer_of_measurement(model, picked, prepared, distortion)
+        else:
+            target, title = answer_of_classes(model, picked, prepared, distortion, target_name)
+        label = model.classes[target]
         view_titles = {NOTHING: "", MODEL: f"{card.title}: {label}", IMAGE: f"{picked.title}: {label}"}
         view = View(
-            view_titles.get(beside, class_title), model, picked.frame.sha256, prepared, target, distortion, segmentation
+            view_titles.get(beside, title), model, picked.frame.sha256, prepared, target, distortion, segmentation
         )
-        other = second_view(beside, view, probabilities, target_name)
+        other = second_view(beside, view, target_name)
         show_maps([view, other] if other else [view], [name for name in ordered if name in chosen], style)
-        show_truth(view, [name for name in ordered if name in chosen])
+        if not measures(card):
+            show_truth(view, [name for name in ordered if name in chosen])
         with st.expander("When to trust which method"):
             for name in ordered:
                 method = get_method(name)
-                st.markdown(f"**{method.title}**: {method.explanation} {method.trust} *{method.paper}*")
+                said = f"{method.explanation_for(card)} {method.trust_for(card)}"
+                st.markdown(f"**{method.title}**: {said} *{method.paper}*")
         show_coverage()
-        show_maximisation(model, target)
+        if not measures(card):
+            show_maximisation(model, target)
         if card.task == DETECTION:
             show_gallery(model, ordered, style.colour_map, style.opacity)

@@ -91,12 +91,14 @@ if picked:
         method = quick_method(card)
         with columns[1]:
             explained = cache.explanation(model, picked.frame.sha256, view.network_image, method, target, distortion)
-            shown = overlay(to_display(view.network_image), explained.values, opacity=0.45, symmetric=method.signed)
+            shown = overlay(
+                to_display(view.network_image), explained.values, opacity=0.45, symmetric=method.is_signed(card)
+            )
             picture(
                 shown,
                 alt=f"{method.title} for {label}",
                 caption=f"What speaks for {label} "
-                + ("(red) or against (blue)" if method.signed else "(bright), by Grad-CAM"),
+                + ("(red) or against (blue)" if method.is_signed(card) else "(bright), by Grad-CAM"),
             )
         with columns[2]:
             st.metric("The network says", f"{label} · {100 * after.confidence[0]:.1f} %")

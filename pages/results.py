@@ -20,7 +20,7 @@ from core.results import (
     shares_called,
 )
 from core.zoo.assessment import Assessment
-from core.zoo.cards import TASKS
+from core.zoo.cards import CLASS_TASKS
 from pages.components.frame import errors_as_sentences
 from pages.components.link import linked, linked_choice, one_of
 from pages.components.model_picker import pick_model
@@ -201,7 +201,7 @@ def show_published() -> None:
 st.title("Results")
 st.markdown("Choose a model and review what was measured of it, simulated and real images apart.")
 with st.container(border=True):
-    card = pick_model(TASKS, with_weights=False)
+    card = pick_model(CLASS_TASKS, with_weights=False)
     view = linked_choice("Confusion matrices show", MATRIX_VIEWS, key=SHARES, default="counts")
 
 st.header(f"All models of the task {card.task}")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 
 CLASSES = ["BPD", "CRL", "NT"]
 SIZE = 48
@@ -42,6 +47,24 @@ def shape_folder(tmp_path_factory) -> Path:
         for seed in range(24):
             cv2.imwrite(str(folder / plane / f"{seed:03d}.png"), draw_shape(plane, seed))
     return folder
+
+
+@pytest.fixture(scope="session")
+def dicom_loop() -> bytes:
+    """A DICOM file of three plain gray frames, ever brighter, with a name in it."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UltrasoundMultiFrameImageStorage, "1.2.3"
+    made = Dataset()
+    made.file_meta = meta
+    made.PatientName = "Mustermann^Erika"
+    made.Rows, made.Columns, made.NumberOfFrames = 60, 80, 3
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 8, 8, 7, 0
+    made.PixelData = np.repeat(np.array([60, 120, 180], np.uint8), 60 * 80).tobytes()
+    buffer = BytesIO()
+    made.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +110,49 @@ def classifier(network):
         command="",
     )
     return Classifier(card, network, typicality)
+
+
+@pytest.fixture(scope="session")
+def regressor(classifier):
+    """A tiny network of random weights that measures heads, with features that raise the number and some that lower it.
+
+    ``[4, 8]`` filters on 32 x 32 pixels; the circumference is 128 pixels of black, 61 of white, above 0 of others too.
+    """
+    from core.zoo.architectures import POOLED_LAYER, build_classifier
+    from core.zoo.heads import CIRCUMFERENCE, HeadRegressor
+    from core.zoo.heads import CLASSES as OUTPUTS
+    from core.zoo.runtime import CompiledNetwork, tensorflow
+
+    tensorflow().keras.utils.set_random_seed(5)
+    model = build_classifier("cnn", 1, size=32, filters=[4, 8])
+    logits = model.get_layer("logits")
+    logits.kernel.assign([[1.0], [-1.0]] * 4)
+    logits.bias.assign([4.0])
+    network = CompiledNetwork(model, input_range=(0.0, 1.0), feature_layer="features", pooled_layer=POOLED_LAYER)
+    card = replace(
+        classifier.card,
+        name="tiny_heads",
+        title="tiny heads",
+        task="head_circumference",
+        classes=OUTPUTS,
+        input={"size": 32, "range": [0, 1], "chain": "plane"},
+        measurement={"output": CIRCUMFERENCE},
+    )
+    return HeadRegressor(card, network, classifier.typicality)
+
+
+@pytest.fixture(scope="session")
+def regressor_folder(regressor, tmp_path_factory) -> Path:
+    """The model folder of the tiny network that measures heads."""
+    from core.zoo.weights import save_weights, sha256_of
+
+    folder = tmp_path_factory.mktemp("heads") / regressor.card.name
+    folder.mkdir()
+    path = folder / "weights.npz"
+    save_weights(regressor.network.model, path, **regressor.typicality.to_arrays())
+    weights = {"file": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size, "dtype": "float16"}
+    replace(regressor.card, weights=weights, architecture={"filters": [4, 8]}).write(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

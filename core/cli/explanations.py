@@ -122,7 +122,7 @@ def _methods(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from core.explain import get_method
+    from core.explain import get_method, measures
 
     method = get_method(options.method)
     card = card_of(options.model)
@@ -135,21 +135,29 @@ def _explain(options: argparse.Namespace) -> int:
     from core.zoo.prediction import to_unit
 
     image = model.prepare(frame.pixels)
-    prediction = model.predict_prepared(image[None])
-    target = options.target or prediction.labels[0]
+    if measures(card):
+        target, answer = card.classes[0], _circumference(model, frame.pixels)
+        said = f"{answer['pixels']:.0f} pixels of the frame"
+    else:
+        prediction = model.predict_prepared(image[None])
+        target = options.target or prediction.labels[0]
+        probability = float(prediction.probabilities[0, card.classes.index(target)])
+        answer = {"label": prediction.labels[0], "probability": probability}
+        said = f"probability {probability:.3f}"
     started = time.perf_counter()
     explained = method.explain_and_tell(model, to_unit(image), card.classes.index(target), Progress(method.title))
     seconds = time.perf_counter() - started
     options.out.mkdir(parents=True, exist_ok=True)
     np.save(options.out / "map.npy", explained.map)
-    (options.out / "overlay.png").write_bytes(encode_png(overlay(image, explained.map, symmetric=method.signed)))
+    (options.out / "overlay.png").write_bytes(
+        encode_png(overlay(image, explained.map, symmetric=method.is_signed(card)))
+    )
     row = {
         "path": str(options.image),
         "model": card.name,
         "method": method.name,
         "target": target,
-        "label": prediction.labels[0],
-        "probability": float(prediction.probabilities[0, card.classes.index(target)]),
+        **answer,
         "shape": list(explained.map.shape),
         "facts": explained.facts,
         "seconds": round(seconds, 3),
@@ -157,18 +165,29 @@ def _explain(options: argparse.Namespace) -> int:
     if options.json:
         print_json(row)
     else:
-        print(f"{method.title} of {target} (probability {row['probability']:.3f}) in {seconds:.2f} s: {options.out}")
+        print(f"{method.title} of {target} ({said}) in {seconds:.2f} s: {options.out}")
         if explained.note:
             print(explained.note)
     return EXIT_OK
 
 
+def _circumference(model: Any, pixels: np.ndarray) -> dict[str, float]:
+    """The circumference that a regression measures in a frame (H, W) or (H, W, 3) uint8, in pixels of that frame."""
+    from core.preprocessing import clean
+    from core.zoo.heads import frame_pixels
+
+    image, matrix = model.prepare_cleaned(clean(pixels, model.settings))
+    return {"pixels": float(frame_pixels(model.scores(image[None])[:, 0], [matrix])[0])}
+
+
 def _maximise(options: argparse.Namespace) -> int:
+    from core.explain import check_classes
     from core.explain.activation_maximization import activation_maximization, preset
 
     settings = preset(options.preset)
     settings = replace(settings, seed=options.seed, steps=options.steps or settings.steps)
     card = card_of(options.model)
+    check_classes(card, "Activation maximization")
     _check_class(card, options.target)
     model = load_named(options.model)
     started = time.perf_counter()
@@ -197,11 +216,12 @@ def _check_class(card: Any, name: str) -> None:
 def _drift(options: argparse.Namespace) -> int:
     from core.corruption import CORRUPTIONS
     from core.datasets import load
-    from core.explain import get_method, methods_for
+    from core.explain import check_classes, get_method, methods_for
     from core.explain.drift import DriftSettings, check_model, run_study
     from core.explain.drift_study import MEASURES
 
     card = card_of(options.model)
+    check_classes(card, "A drift study")
     quick = [name for name in methods_for(card) if not get_method(name).costly]
     thesis = [name for name, kind in CORRUPTIONS.items() if kind.published_limit is not None]
     given = {name: getattr(options, name) for name in ("steps", "limit", "costly_limit", "seed")}
@@ -235,12 +255,13 @@ def _drift(options: argparse.Namespace) -> int:
 
 def _faithfulness(options: argparse.Namespace) -> int:
     from core.datasets import load
-    from core.explain import check_methods, methods_for
+    from core.explain import check_classes, check_methods, methods_for
     from core.explain.faithfulness import FaithfulnessSettings, Scoring, run_study, untrained
     from core.explain.faithfulness.study import FILES
     from core.sweep.study import slug
 
     card = card_of(options.model)
+    check_classes(card, "A study of faithfulness")
     given = {name: getattr(options, name) for name in ("limit", "costly_limit")}
     settings = FaithfulnessSettings(
         tuple(dict.fromkeys(options.method or methods_for(card))),

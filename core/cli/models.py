@@ -88,12 +88,13 @@ def _models(options: argparse.Namespace) -> int:
             "classes": card.classes,
             "metric": f"{metric.name}, {metric.data}" if metric else None,
             "value": metric.value if metric else None,
+            "unit": metric.unit if metric else None,
             "n": metric.n if metric else None,
         }
         if options.json:
             print_json(row)
         else:
-            value = f"{row['metric']}: {row['value']:.3f} (n = {row['n']})" if metric else "not evaluated"
+            value = f"{row['metric']}: {metric.value_text} (n = {metric.n})" if metric else "not evaluated"
             print(f"{card.name:24} {card.task:8} {card.backbone:14} {', '.join(card.classes)}  {value}")
     return EXIT_OK
 

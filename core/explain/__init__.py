@@ -6,7 +6,16 @@ A file in this folder that defines a :class:`~core.explain.base.Method` is a met
 import importlib
 import pkgutil
 
-from core.explain.base import METHODS, Method, check_methods, get_method, methods_for, ordered_methods
+from core.explain.base import (
+    METHODS,
+    Method,
+    check_classes,
+    check_methods,
+    get_method,
+    measures,
+    methods_for,
+    ordered_methods,
+)
 from core.explain.cam import ActivationMethod
 from core.zoo.cards import Card
 
@@ -17,8 +26,10 @@ __all__ = [
     "METHODS",
     "ActivationMethod",
     "Method",
+    "check_classes",
     "check_methods",
     "get_method",
+    "measures",
     "methods_for",
     "ordered_methods",
     "quick_method",

@@ -2,6 +2,11 @@
 
 ``(images (N, S, S) float32 in [0, 1], targets (N,)) -> maps (N, S, S) float32``, unnormalised; high means that the
 place speaks for the target. Rendering is apart (:mod:`core.explain.rendering`).
+
+A network that measures has one output, target 0, and nothing to decide between: a map says what raises that number and
+what lowers it. So where a class's map is cut at zero, because evidence against one class is evidence for another, a
+measurement's keeps its sign. Methods that watch the model's scores are then in pixels of the network's input, those
+that look at gradients or share out the output in its own unit, the circumference over the side of the input.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from core.errors import ParameterError
+from core.zoo.heads import ELLIPSE
 
 if TYPE_CHECKING:
     from core.zoo.cards import Card
@@ -62,9 +68,13 @@ class Method(ABC):
     paper : str
         Its source.
     signed : bool
-        True if negative values mean evidence against the target.
+        True if negative values mean evidence against the target, whatever the network answers.
+    signs_measurements : bool
+        True if the map of a class has no sign, but that of a measurement has: below zero is what lowers it.
+    measurement_explanation, measurement_trust : str
+        ``explanation`` and ``trust`` where the network measures; empty where the same words hold.
     costly : bool
-        True if it takes many forward passes: the page then waits to be asked.
+        True if it takes many forward passes, or seconds to prepare: the page then waits to be asked.
     """
 
     name: ClassVar[str]
@@ -73,7 +83,10 @@ class Method(ABC):
     explanation: ClassVar[str]
     trust: ClassVar[str]
     paper: ClassVar[str]
+    measurement_explanation: ClassVar[str] = ""
+    measurement_trust: ClassVar[str] = ""
     signed: ClassVar[bool] = False
+    signs_measurements: ClassVar[bool] = False
     costly: ClassVar[bool] = False
     order: ClassVar[int] = 100
 
@@ -84,7 +97,25 @@ class Method(ABC):
 
     def obstacle(self, card: Card) -> str | None:
         """Why the method cannot explain this model, as a sentence; None where it can."""
+        if draws(card):
+            return DRAWING_OBSTACLE
+        return self.own_obstacle(card)
+
+    def own_obstacle(self, card: Card) -> str | None:
+        """What stands in the way of this method alone; methods that have such override this."""
         return None
+
+    def is_signed(self, card: Card) -> bool:
+        """Whether values below zero mean something: evidence against the class, or what lowers the measurement."""
+        return self.signed or (self.signs_measurements and measures(card))
+
+    def explanation_for(self, card: Card) -> str:
+        """What the method does, in one plain sentence, for the model of ``card``."""
+        return (self.measurement_explanation if measures(card) else "") or self.explanation
+
+    def trust_for(self, card: Card) -> str:
+        """When to trust it, in one plain sentence, for the model of ``card``."""
+        return (self.measurement_trust if measures(card) else "") or self.trust
 
     def check(self, card: Card) -> None:
         """ParameterError with the obstacle, if there is one."""
@@ -111,6 +142,26 @@ class Method(ABC):
 
 
 METHODS: dict[str, Method] = {}
+DRAWING_OBSTACLE = (
+    "Methods of explanation ask what raises or lowers an answer; this network draws an outline, which shows by itself "
+    "where it looked: choose a model that answers with a number or a class."
+)
+
+
+def measures(card: Card) -> bool:
+    """Whether the model of ``card`` answers with a measurement: it has no classes to choose between."""
+    return bool(card.measurement)
+
+
+def draws(card: Card) -> bool:
+    """Whether it answers with an outline, from which the measurement is then taken."""
+    return card.measurement.get("output") == ELLIPSE
+
+
+def check_classes(card: Card, study: str) -> None:
+    """ParameterError if the model of ``card`` measures: ``study``, which begins the sentence, needs classes."""
+    if measures(card):
+        raise ParameterError(f"{study} asks about classes, and {card.name} measures; choose a model that has classes.")
 
 
 def get_method(name: str) -> Method:

@@ -20,7 +20,7 @@ class ActivationMethod(Method):
 
     family = "activation"
 
-    def obstacle(self, card: Card) -> str | None:
+    def own_obstacle(self, card: Card) -> str | None:
         return obstacle_of_depth(self.title, card)
 
     @abstractmethod
@@ -48,13 +48,18 @@ class ClassActivationMapping(ActivationMethod):
     title = "Class activation mapping"
     explanation = "Adds up the network's last feature maps with the weights that lead to the class."
     trust = "Shows roughly where the evidence lies and sums exactly to the score; too coarse to outline a structure."
+    measurement_explanation = "Adds up the network's last feature maps with the weights that lead to the circumference."
+    measurement_trust = (
+        "Shows roughly where the circumference is made to grow (red) or shrink (blue), summing exactly to it but for a "
+        "constant; too coarse to outline a structure."
+    )
     paper = "Zhou et al. 2016, arXiv:1512.04150"
     signed = True
     order = 2
 
-    def obstacle(self, card: Card) -> str | None:
+    def own_obstacle(self, card: Card) -> str | None:
         if card.detection or not card.architecture.get("dense"):
-            return super().obstacle(card)
+            return super().own_obstacle(card)
         return f"{self.title} needs a network without a hidden layer after the pooling; use Grad-CAM for this one."
 
     def look(

@@ -29,7 +29,7 @@ from core.corruption import get as get_corruption
 from core.datasets import Table
 from core.errors import ParameterError
 from core.explain.agreement import TOP_SHARE, rank_correlation, rank_correlations, top_overlap, top_overlaps
-from core.explain.base import Progress, check_methods, get_method, no_progress
+from core.explain.base import Progress, check_classes, check_methods, get_method, no_progress
 from core.explain.drift_study import COLUMNS, MEASURES, NUMBERS, DriftStudy
 from core.explain.sample import Sample, open_sample, spread, spread_positions
 from core.parallel import in_threads
@@ -92,7 +92,8 @@ class DriftSettings:
 
 
 def check_model(card: Card, names: Sequence[str]) -> None:
-    """ParameterError if one of the methods cannot explain the model of ``card``, or maps cannot be laid back for it."""
+    """ParameterError if the model of ``card`` has no classes, cannot be explained by a method, or pads its input."""
+    check_classes(card, "A drift study")
     check_methods(card, names)
     if PreprocessingSettings.from_dict(card.preprocessing).aspect != "stretch":
         raise ParameterError(

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from core.explain.cam import weigh
 from core.explain.grad_cam import GradCAM
+
+if TYPE_CHECKING:
+    from core.zoo.cards import Card
 
 
 class GradCAMPlusPlus(GradCAM):
@@ -14,18 +20,39 @@ class GradCAMPlusPlus(GradCAM):
     over each map. The exponential then only multiplies the whole map, so it is left out: it would overflow. Where a
     global average pooling comes next, as in all our classifiers, a map's gradient is the same everywhere, its
     proportions sum to 1, and what is left is class activation mapping without the maps that speak against the class.
+
+    Of a measurement, what lowers it is found in the same way from the negative gradients and taken off, so that nothing
+    is left out; behind a global average pooling that is class activation mapping up to a factor.
     """
 
     name = "grad_cam_plus_plus"
     title = "Grad-CAM++"
     explanation = "Weighs the network's last feature maps by their support for the class, leaving out those against it."
     trust = "Finds several structures of one kind where Grad-CAM shows one; what speaks against the class is not in it."
+    measurement_explanation = (
+        "Weighs the network's last feature maps by how far they make the circumference grow, less how far they make it "
+        "shrink."
+    )
+    measurement_trust = (
+        "Finds several structures of one kind where Grad-CAM shows one; with this network's pooling it is Grad-CAM "
+        "itself."
+    )
     paper = "Chattopadhay et al. 2018, arXiv:1710.11063"
     order = 9
 
-    def weights(self, maps: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-        # None is negative, but feature maps of a swish dip below zero: Grad-CAM's cut matters here too.
-        return (proportions(maps, gradient) * np.maximum(gradient, 0)).sum(axis=(1, 2))
+    def coarse(self, maps: np.ndarray, gradient: np.ndarray, card: Card) -> np.ndarray:
+        weights = support(maps, gradient)
+        if self.is_signed(card):
+            weights = weights - support(maps, -gradient)
+        return weigh(maps, weights)
+
+
+def support(maps: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """What each of the feature maps (N, h, w, F) counts by its positive gradients, (N, F); none counts less than 0.
+
+    Feature maps of a swish dip below zero all the same: Grad-CAM's cut matters here too.
+    """
+    return (proportions(maps, gradient) * np.maximum(gradient, 0)).sum(axis=(1, 2))
 
 
 def proportions(maps: np.ndarray, gradient: np.ndarray) -> np.ndarray:

@@ -25,13 +25,16 @@ class GuidedBackpropagation(Method):
         "Draws crisp outlines of what is in the image; they hardly change with the class or even with the network's "
         "weights, so they are no proof of what the answer rests on."
     )
+    measurement_explanation = "Follows the circumference back to the pixels along the paths that only ever add to it."
+    measurement_trust = (
+        "Draws crisp outlines of what is in the image; they hardly change with the network's weights, so they are no "
+        "proof of what the circumference rests on, nor of what raises or lowers it."
+    )
     paper = "Springenberg et al. 2015, arXiv:1412.6806"
     order = 8
 
-    def obstacle(self, card: Card) -> str | None:
-        if get_backbone(card.backbone).rectifies:
-            return None
-        return f"{self.title} changes the gradient of rectifiers (ReLU), of which this network has none; use saliency."
+    def own_obstacle(self, card: Card) -> str | None:
+        return obstacle_of_rectifiers(self.title, card)
 
     def explain(
         self, model: Classifier, images: np.ndarray, targets: np.ndarray, progress: Progress = no_progress
@@ -40,3 +43,10 @@ class GuidedBackpropagation(Method):
         _, gradient = model.network.guided_gradient(images, targets)
         progress(1.0)
         return np.abs(gradient).max(axis=-1)
+
+
+def obstacle_of_rectifiers(title: str, card: Card) -> str | None:
+    """Why a method that changes what rectifiers send back cannot explain a network without any."""
+    if get_backbone(card.backbone).rectifies:
+        return None
+    return f"{title} changes the gradient of rectifiers (ReLU), of which this network has none; use saliency."

@@ -27,6 +27,13 @@ class InputXGradient(Method):
     family = "gradient"
     explanation = "Multiplies each pixel's brightness by how much the class's score would gain if it were brighter."
     trust = "Tells for from against, where saliency does not; true to first order only, and blind to what is dark."
+    measurement_explanation = (
+        "Multiplies each pixel's brightness by how much the circumference would grow if it were brighter."
+    )
+    measurement_trust = (
+        "Tells what makes the circumference grow (red) from what makes it shrink (blue); true to first order only, and "
+        "blind to what is dark."
+    )
     paper = "Shrikumar et al. 2016, arXiv:1605.01713"
     signed = True
     order = 5

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import ParameterError
-from core.explain.base import Explained, Method, Progress, no_progress
+from core.explain.base import Explained, Method, Progress, measures, no_progress
 from core.explain.perturbation import BATCH, filling, portion
 
 if TYPE_CHECKING:
@@ -55,14 +55,15 @@ class Integration:
             "steps": int(self.steps[index]),
         }
 
-    def note(self, index: int) -> str:
-        """How complete one image's map is."""
+    def note(self, index: int, side: int | None = None) -> str:
+        """How complete one image's map is; in pixels where a circumference is measured, the input's ``side`` given."""
         facts = self.facts(index)
         share = facts["residual_share"]
         size = "" if share is None else f", {100 * share:.1f} % of it"
+        gained, unit, scale = ("circumference", " pixels of the input", side) if side else ("score", "", 1)
         return (
-            f"The map should sum to the score's gain over the baseline, {facts['difference']:.2f}; its residual is "
-            f"{facts['residual']:+.2f}{size}, after {facts['steps']} steps."
+            f"The map should sum to the {gained}'s gain over the baseline, {scale * facts['difference']:.2f}{unit}; "
+            f"its residual is {scale * facts['residual']:+.2f}{size}, after {facts['steps']} steps."
         )
 
 
@@ -81,6 +82,13 @@ class IntegratedGradients(Method):
     family = "gradient"
     explanation = "Fades the image in from black and adds up what each pixel contributes to the score of the class."
     trust = "Leaves no evidence out if its residual is small; says nothing about pixels that look like the baseline."
+    measurement_explanation = (
+        "Fades the image in from black and adds up by how much each pixel makes the circumference grow or shrink."
+    )
+    measurement_trust = (
+        "Leaves out nothing that moves the circumference if its residual is small; says nothing about pixels that look "
+        "like the baseline."
+    )
     paper = "Sundararajan, Taly, Yan 2017, arXiv:1703.01365"
     signed = True
     costly = True
@@ -101,7 +109,8 @@ class IntegratedGradients(Method):
         self, model: Classifier, image: np.ndarray, target: int, progress: Progress = no_progress
     ) -> Explained:
         found = self.integrate(model, image[None], np.array([target]), progress)
-        return Explained(found.maps[0], found.facts(0), found.note(0))
+        side = model.card.size if measures(model.card) else None
+        return Explained(found.maps[0], found.facts(0), found.note(0, side))
 
     def integrate(
         self,

@@ -10,10 +10,10 @@ from core.explain.superpixels import SuperpixelMethod
 
 
 class KernelShap(SuperpixelMethod):
-    """What each superpixel adds to the probability, averaged over all orders in which they could be revealed.
+    """What each superpixel adds to the score, averaged over all orders in which they could be revealed.
 
     The values are the solution of a regression over coalitions in which a coalition of s of M superpixels weighs
-    ``(M - 1) / (C(M, s) s (M - s))``, bound to sum to the probability of the image minus that of the hidden one. Where
+    ``(M - 1) / (C(M, s) s (M - s))``, bound to sum to the score of the image minus that of the hidden one. Where
     all coalitions are no more than the samples asked for, all are taken and the values exact; otherwise coalitions are
     drawn as often as they weigh, each with its complement, which lowers the variance (Covert and Lee 2021,
     arXiv:2012.01536), and weigh alike.
@@ -25,6 +25,9 @@ class KernelShap(SuperpixelMethod):
     trust = (
         "Its values sum exactly to what the whole image gains over a hidden one; they depend on what hides the "
         "superpixels and need many samples where these are many."
+    )
+    measurement_explanation = (
+        "Shares the circumference out among superpixels by what each adds, whichever were there before."
     )
     paper = "Lundberg, Lee 2017, arXiv:1705.07874"
     order = 12

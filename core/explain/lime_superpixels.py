@@ -24,6 +24,11 @@ class Lime(SuperpixelMethod):
         "Says which parts carry the decision together, for and against; distrust it where the local fit is low, and "
         "its borders are the segmentation's, not the network's."
     )
+    measurement_explanation = "Hides random sets of superpixels and fits to each how much it adds to the circumference."
+    measurement_trust = (
+        "Says which parts make the circumference grow or shrink together; distrust it where the local fit is low, and "
+        "its borders are the segmentation's, not the network's."
+    )
     paper = "Ribeiro, Singh, Guestrin 2016, arXiv:1602.04938"
     order = 11
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from core.errors import ParameterError
 from core.explain.base import Method, Progress, no_progress
-from core.explain.perturbation import filling, masked_probabilities, portion
+from core.explain.perturbation import filling, masked_scores, portion
 
 if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
@@ -26,7 +26,7 @@ Place = tuple[slice, slice]
 
 
 class Occlusion(Method):
-    """Probability lost when a patch is hidden, averaged over the patches that cover a pixel.
+    """Probability lost when a patch is hidden, averaged over the patches that cover a pixel; of a measurement, pixels.
 
     The thesis hides black 20 x 20 patches every 20 of 299 pixels and stores the probability that is left, so that low
     means important; ours is what is lost, so that high means important. Sides that the stride does not divide end in
@@ -39,6 +39,11 @@ class Occlusion(Method):
     explanation = "Hides one patch after another and shows how much probability each costs the class."
     trust = (
         "Answers directly what happens without a region; misses structures that are there twice or larger than a patch."
+    )
+    measurement_explanation = "Hides one patch after another and shows by how much the circumference shrinks or grows."
+    measurement_trust = (
+        "Answers directly what happens without a region: red is what makes the circumference grow; misses structures "
+        "that are there twice or larger than a patch."
     )
     paper = "Zeiler, Fergus 2014, arXiv:1311.2901"
     signed = True
@@ -84,7 +89,7 @@ class Occlusion(Method):
             raise ParameterError(f"A patch must be 1 to {size} pixels wide and the stride 1 to the patch's width.")
         if refine is not None and not 0 <= refine <= 1:
             raise ParameterError("The share of blocks to refine must lie between 0 and 1.")
-        bases = model.probabilities(images)[np.arange(len(images)), targets]
+        bases = model.scores(images)[np.arange(len(images)), targets]
         maps = []
         for done, (image, target, base) in enumerate(zip(images, targets, bases, strict=True)):
             hidden = _Hidden(model, image, int(target), base, fill, seed)
@@ -115,7 +120,7 @@ def patch_places(size: int, patch: int, stride: int) -> list[Place]:
 
 @dataclass(frozen=True)
 class _Hidden:
-    """What hiding places of one image costs the probability of its target."""
+    """What hiding places of one image costs the score of its target."""
 
     model: Classifier
     image: np.ndarray
@@ -125,7 +130,7 @@ class _Hidden:
     seed: int
 
     def lost(self, places: Sequence[Place], progress: Progress) -> np.ndarray:
-        """Probability lost without each of the places, (P,) float64.
+        """Score lost without each of the places, (P,) float64.
 
         Where hiding changes no pixel, as a black patch outside the sector, nothing is lost and nothing is asked.
         """
@@ -134,8 +139,8 @@ class _Hidden:
         lost = np.zeros(len(places))
         if changed:
             masks = _masks(self.image.shape[0], [places[index] for index in changed])
-            asked = masked_probabilities(self.model, self.image, masks, len(changed), fill=hidden, progress=progress)
-            lost[changed] = np.concatenate([self.base - probabilities[:, self.target] for _, probabilities in asked])
+            asked = masked_scores(self.model, self.image, masks, len(changed), fill=hidden, progress=progress)
+            lost[changed] = np.concatenate([self.base - scores[:, self.target] for _, scores in asked])
         progress(1.0)
         return lost
 

@@ -53,7 +53,7 @@ def filling(image: np.ndarray, fill: str, seed: int = 0) -> np.ndarray:
     raise ParameterError(f"There is no fill {fill!r}; choose one of {', '.join(FILLS)}.")
 
 
-def masked_probabilities(
+def masked_scores(
     model: Classifier,
     image: np.ndarray,
     masks: Iterable[np.ndarray],
@@ -63,7 +63,7 @@ def masked_probabilities(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Probabilities of an image under masks, batch by batch.
+    """Scores of an image under masks, batch by batch: probabilities, or pixels of a measured length.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def masked_probabilities(
 
     Yields
     ------
-    masks (B, S, S) float32 and probabilities (B, K); B is at most the engine's batch.
+    masks (B, S, S) float32 and scores (B, K); B is at most the engine's batch.
     """
     image = np.asarray(image, dtype=np.float32)
     hidden = filling(image, fill, seed) if isinstance(fill, str) else np.asarray(fill, dtype=np.float32)
@@ -101,6 +101,6 @@ def masked_probabilities(
         if prepared is None:
             return
         batch, images = prepared
-        yield batch, model.probabilities(images)
+        yield batch, model.scores(images)
         done += len(batch)
         progress(min(done / n_masks, 1.0))

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.errors import ParameterError
 from core.explain.base import Method, Progress, no_progress
-from core.explain.perturbation import masked_probabilities, portion
+from core.explain.perturbation import masked_scores, portion
 
 if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
@@ -21,12 +21,13 @@ SHOWN = 0.5
 
 
 class Rise(Method):
-    """The mean probability of the class over random smooth masks that show a pixel, for every pixel.
+    """The mean score of the target over random smooth masks that show a pixel, for every pixel.
 
     A mask is a coarse grid of cells, each shown with probability 1/2, enlarged bilinearly and shifted at random. The
     paper divides by how much of a pixel the masks show on average; ours by how much they did show, so that a network
     that answers the same whatever it sees gets a flat map. The paper takes 4,000 masks and more: fewer leave more
-    noise.
+    noise. A class's map is the mean probability itself; a measurement has no zero that means *nothing there*, so its
+    map is the shift from the mean over all masks.
     """
 
     name = "rise"
@@ -37,6 +38,15 @@ class Rise(Method):
         "Asks nothing of the network's inside and finds evidence that is spread out; grainy with few masks, and its "
         "level, near the mean probability, says nothing: only differences within the map do."
     )
+    measurement_explanation = (
+        "Shows the image through many random masks and averages by how much the circumference grows or shrinks where "
+        "each lets see."
+    )
+    measurement_trust = (
+        "Asks nothing of the network's inside and finds what is spread out; grainy with few masks, and its zero is the "
+        "mean over the masks, not the image's own circumference."
+    )
+    signs_measurements = True
     paper = "Petsiuk, Das, Saenko 2018, arXiv:1806.07421"
     costly = True
     order = 13
@@ -64,7 +74,7 @@ class Rise(Method):
         maps = []
         for done, (image, target) in enumerate(zip(images, targets, strict=True)):
             drawn = smooth_masks(size, masks, grid=grid, shown=shown, seed=seed)
-            asked = masked_probabilities(
+            asked = masked_scores(
                 model,
                 image,
                 drawn,
@@ -75,11 +85,15 @@ class Rise(Method):
             )
             # Two sums, so that memory does not grow with the masks.
             scored, seen = np.zeros((2, size, size))
-            for batch, probabilities in asked:
-                scored += np.tensordot(probabilities[:, int(target)].astype(np.float32), batch, axes=1)
+            total = 0.0
+            for batch, scores in asked:
+                chosen = scores[:, int(target)]
+                scored += np.tensordot(chosen.astype(np.float32), batch, axes=1)
                 seen += batch.sum(axis=0)
+                total += float(chosen.sum())
+            zero = total / masks if self.is_signed(model.card) else 0.0
             # A pixel that no mask showed has nothing to say: 0.
-            maps.append((scored / np.maximum(seen, np.finfo(np.float32).tiny)).astype(np.float32))
+            maps.append(((scored - zero * seen) / np.maximum(seen, np.finfo(np.float32).tiny)).astype(np.float32))
         return np.stack(maps)
 
 

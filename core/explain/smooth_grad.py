@@ -31,6 +31,10 @@ class SmoothGrad(Method):
     family = "gradient"
     explanation = "Averages the gradient over noisy copies of the image, so that what flickers cancels out."
     trust = "Less speckled than saliency; the noise must be one the network withstands, or it explains another answer."
+    measurement_trust = (
+        "Less speckled than saliency, and as silent about what makes the circumference grow or shrink; the noise must "
+        "be one the network withstands, or it explains another answer."
+    )
     paper = "Smilkov et al. 2017, arXiv:1706.03825"
     costly = True
     order = 6

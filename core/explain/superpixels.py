@@ -1,7 +1,7 @@
 """Superpixels and what LIME and Kernel SHAP share on them: coalitions of shown superpixels, their scores, the result.
 
 A *coalition* says of each superpixel whether it is shown; the others are hidden behind a replacement. Both methods fit
-a linear function of coalitions to the network's probabilities, each with weights of its own.
+a linear function of coalitions to the network's scores, each with weights of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from core.errors import ParameterError
 from core.explain.base import Explained, Method, Progress, no_progress
-from core.explain.perturbation import masked_probabilities, portion
+from core.explain.perturbation import masked_scores, portion
 
 if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
@@ -78,7 +78,7 @@ class SuperpixelExplanation:
     segments : (S, S) int
         Superpixel of each pixel, from 0.
     weights : (M,) float64
-        Probability that each superpixel speaks for the target, negative if against it.
+        Score that each superpixel adds to the target's, negative if it speaks against it.
     intercept : float
         The fitted function where everything is hidden.
     fit_score : float
@@ -125,7 +125,7 @@ class SuperpixelExplanation:
 
 
 class SuperpixelMethod(Method):
-    """A linear function of coalitions of superpixels, fitted to the network's probabilities."""
+    """A linear function of coalitions of superpixels, fitted to the network's scores."""
 
     family = "perturbation"
     signed = True
@@ -137,7 +137,7 @@ class SuperpixelMethod(Method):
 
     @abstractmethod
     def fit(self, coalitions: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, float, float]:
-        """Weights (M,), intercept and R2 from coalitions (N, M) and their probabilities (N,)."""
+        """Weights (M,), intercept and R2 from coalitions (N, M) and their scores (N,)."""
 
     def explain(
         self,
@@ -205,8 +205,8 @@ class SuperpixelMethod(Method):
     ) -> SuperpixelExplanation:
         """The explanation that given coalitions (N, M) bool make, hidden pixels taken from ``replacement`` (S, S)."""
         masks = (coalition[segments] for coalition in coalitions.astype(np.float32))
-        asked = masked_probabilities(model, image, masks, len(coalitions), fill=replacement, progress=progress)
-        values = np.concatenate([probabilities[:, target] for _, probabilities in asked])
+        asked = masked_scores(model, image, masks, len(coalitions), fill=replacement, progress=progress)
+        values = np.concatenate([scores[:, target] for _, scores in asked])
         return SuperpixelExplanation(segments, *self.fit(coalitions, values))
 
 

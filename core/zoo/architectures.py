@@ -54,6 +54,9 @@ class Backbone(ABC):
         The last layer at each halving of the input's side, from one half on, for :func:`build_segmenter`.
     rectifies : bool
         Whether its activations are rectifiers (ReLU), with a maximum or without.
+    unruled_layers : str
+        Which of its layers relevance cannot be propagated through (:mod:`core.zoo.relevance`), after the word *layers*;
+        empty where it can through all.
     """
 
     name: ClassVar[str]
@@ -65,6 +68,7 @@ class Backbone(ABC):
     layout_layer: ClassVar[str | None] = None
     scale_layers: ClassVar[tuple[str, ...]] = ()
     rectifies: ClassVar[bool] = True
+    unruled_layers: ClassVar[str] = ""
 
     @abstractmethod
     def build(self, size: int, weights: str | Path | None, **options: Any) -> keras.Model:
@@ -352,6 +356,7 @@ class EfficientNetB0(KerasApplication):
     input_range = (0.0, 255.0)
     feature_layer = "top_activation"
     rectifies = False
+    unruled_layers = "that multiply feature maps by one another (squeeze and excitation)"
 
 
 @register

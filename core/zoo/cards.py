@@ -10,7 +10,9 @@ from typing import Any
 from core.errors import ModelError
 
 CARD_NAME = "card.json"
-TASKS = ("plane", "anatomy", "corruption", "head_circumference")
+CLASS_TASKS = ("plane", "anatomy", "corruption")
+"""Tasks whose models tell classes apart; those of the others measure."""
+TASKS = (*CLASS_TASKS, "head_circumference")
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,17 @@ class Metric:
     unit: str = ""
 
     @property
-    def is_share(self) -> bool:
-        return not self.unit
+    def value_text(self) -> str:
+        """``91.7 %`` or ``2.31 mm``."""
+        return self._text(self.value)
+
+    @property
+    def interval_text(self) -> str:
+        """``90.1 to 93.0 %``."""
+        return f"{self._text(self.low).split()[0]} to {self._text(self.high)}"
+
+    def _text(self, value: float) -> str:
+        return f"{value:.2f} {self.unit}" if self.unit else f"{100 * value:.1f} %"
 
 
 @dataclass(frozen=True)
@@ -153,8 +164,7 @@ def figures_table(card: Card) -> str:
     ]
     for metric in sorted(card.metrics, key=lambda metric: not metric.simulated):
         kind = "simulated" if metric.simulated else "real"
-        factor, unit, digits = (100, "%", 1) if metric.is_share else (1, metric.unit, 2)
-        value = f"{factor * metric.value:.{digits}f} {unit}"
-        interval = f"{factor * metric.low:.{digits}f} to {factor * metric.high:.{digits}f} {unit}"
-        lines.append(f"| {kind} | {metric.data} | {metric.name} | {value} | {interval} | {metric.n} |")
+        lines.append(
+            f"| {kind} | {metric.data} | {metric.name} | {metric.value_text} | {metric.interval_text} | {metric.n} |"
+        )
     return "\n".join(lines)

@@ -90,6 +90,10 @@ class Classifier:
         """Probabilities (N, K) alone, for sweeps and perturbations."""
         return self.softmax(self.network.forward(to_unit(images))[0])
 
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        """What methods that hide parts of an image watch, (N, K): here the probabilities."""
+        return self.probabilities(images)
+
     def softmax(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated probabilities of logits (N, K)."""
         return softmax(logits / self.card.temperature)

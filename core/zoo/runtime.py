@@ -19,6 +19,10 @@ from core.zoo.forward import BATCH_SIZES, ForwardPass
 if TYPE_CHECKING:
     import keras
 
+    from core.zoo.relevance import Walk
+
+RELEVANCE = "relevance_"
+"""Begins the names of compiled functions of relevance; the rule's name ends them."""
 _import_lock = threading.Lock()
 
 
@@ -103,6 +107,28 @@ class CompiledNetwork:
         """
         return self._in_batches("guided_gradient", images, targets)
 
+    def deconvolved(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`input_gradient`, but rectifiers (ReLU) pass back what is positive, whatever came in forwards.
+
+        Zeiler and Fergus 2014, arXiv:1311.2901. The maximum of a rectifier that has one counts forwards alone.
+        """
+        return self._in_batches("deconvolved", images, targets)
+
+    def relevance(self, images: np.ndarray, targets: np.ndarray, rule: str) -> tuple[np.ndarray, np.ndarray]:
+        """Logits (N, K) and the relevance (N, S, S) of each pixel's brightness for the image's target logit.
+
+        ``rule`` is one of :data:`core.zoo.relevance.RULES`.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such rule, or none for a layer of this network.
+        """
+        from core.zoo.relevance import check_rule
+
+        check_rule(rule)
+        return self._in_batches(f"{RELEVANCE}{rule}", images, targets)
+
     def feature_gradient(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Logits (N, K), feature maps (N, h, w, F) and the gradient of the target logit by them."""
         return self._in_batches("feature_gradient", images, targets)
@@ -144,19 +170,24 @@ class CompiledNetwork:
                     tf.TensorSpec((batch, self.size, self.size), tf.float32),
                     tf.TensorSpec((batch,), tf.int32),
                 ]
-                body = {
-                    "input_gradient": self._input_gradient,
-                    "guided_gradient": self._guided_gradient,
-                    "feature_gradient": self._feature_gradient,
-                }[name]
-                if name == "guided_gradient":
-                    # Before tracing, within which no layer may make its weights.
-                    body = partial(body, _guided_copy(self.model))
+                body = self._body(name)
                 # get_concrete_function traces inside the lock: two threads would otherwise trace the same graph twice.
                 self._functions[name, batch] = tf.function(
                     body, input_signature=signature, autograph=False
                 ).get_concrete_function()
             return self._functions[name, batch]
+
+    def _body(self, name: str) -> Callable[..., Any]:
+        """What is compiled. Copies and walks are made here, before tracing, within which no layer may make weights."""
+        if name.startswith(RELEVANCE):
+            from core.zoo.relevance import Walk
+
+            return partial(self._relevance, Walk(self.model), name.removeprefix(RELEVANCE))
+        if name == "guided_gradient":
+            return partial(self._copied_gradient, _guided_copy(self.model))
+        if name == "deconvolved":
+            return partial(self._copied_gradient, _deconvolving_copy(self.model))
+        return {"input_gradient": self._input_gradient, "feature_gradient": self._feature_gradient}[name]
 
     def _forward(self, images: Any) -> list[Any]:
         return self._full(self.to_input(images), training=False)
@@ -164,12 +195,17 @@ class CompiledNetwork:
     def _input_gradient(self, images: Any, targets: Any) -> tuple[Any, ...]:
         return self._gradient_by_input(lambda inputs: self._full(inputs, training=False)[0], images, targets)
 
-    def _guided_gradient(self, copy: keras.Model, images: Any, targets: Any) -> tuple[Any, ...]:
+    def _copied_gradient(self, copy: keras.Model, images: Any, targets: Any) -> tuple[Any, ...]:
         # The copy computes with the weights of the original, so its own go with it once the graph is traced.
         weights = self.model.trainable_variables, self.model.non_trainable_variables
         return self._gradient_by_input(
             lambda inputs: copy.stateless_call(*weights, inputs, training=False)[0], images, targets
         )
+
+    def _relevance(self, walk: Walk, rule: str, images: Any, targets: Any) -> tuple[Any, Any]:
+        ends = [self.to_input(self._tf.fill(self._tf.shape(images), end)) for end in (0.0, 1.0)]
+        logits, relevance = walk.relevance(self.to_input(images), *ends, targets, rule)
+        return logits, self._tf.reduce_sum(relevance, axis=-1)
 
     def _gradient_by_input(self, logits_of: Callable[[Any], Any], images: Any, targets: Any) -> tuple[Any, ...]:
         tf = self._tf
@@ -220,6 +256,28 @@ def _guided_copy(model: keras.Model) -> keras.Model:
         return keras.layers.Activation(gate, name=f"{layer.name}_gate")(values) if _rectifies(layer) else values
 
     return keras.models.clone_model(model, call_function=gated)
+
+
+def _deconvolving_copy(model: keras.Model) -> keras.Model:
+    """A copy of a network whose rectifiers send back what is positive of what reaches them, whatever they let in.
+
+    Here the rectifier itself is replaced, in a layer as its activation, for its own slope must not come in between.
+    """
+    import keras
+
+    tf = tensorflow()
+
+    def without_a_gate(rectify: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return tf.custom_gradient(lambda values: (rectify(values), tf.nn.relu))
+
+    def replaced(layer: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(layer, keras.layers.ReLU):
+            layer = keras.layers.Activation(without_a_gate(layer.call), name=f"{layer.name}_deconvolving")
+        elif _rectifies(layer):
+            layer.activation = without_a_gate(layer.activation)
+        return layer(*arguments, **options)
+
+    return keras.models.clone_model(model, call_function=replaced)
 
 
 def _rectifies(layer: Any) -> bool:

@@ -135,8 +135,8 @@ def _say(scene: Scene, still: HeadReading, reading: HeadReading, intensity: floa
             if now:
                 st.caption(f"90 % interval: {interval_text(now).removesuffix(' (90 %)')}")
     st.caption(
-        f"In this frame: {get_corruption(scene.kind).in_frame(intensity, scene.source.gray.shape)}. While the slider moves "
-        "only the outline and the regression can refuse; the crosses below say what the other networks refuse too."
+        f"In this frame: {get_corruption(scene.kind).in_frame(intensity, scene.source.gray.shape)}. While the slider "
+        "moves, only these networks can refuse the frame; the crosses below say what the detector refuses too."
     )
     if reading.refusals:
         st.warning("**Refused.** " + " ".join(reading.refusals), icon=":material/block:")

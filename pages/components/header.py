@@ -6,7 +6,9 @@ import streamlit as st
 
 from core.zoo import Card
 from pages.components.image_picker import Picked, pick_image
-from pages.components.model_picker import CLASSIFICATION, DETECTION, pick_model
+from pages.components.model_picker import CLASSIFICATION, DETECTION, MEASUREMENT, pick_model
+
+HEAD_PLANES = ("BPD", "brain")
 
 
 def pick_image_and_model(tasks: tuple[str, ...] = CLASSIFICATION) -> tuple[Picked | None, Card]:
@@ -23,6 +25,13 @@ def pick_image_and_model(tasks: tuple[str, ...] = CLASSIFICATION) -> tuple[Picke
 def note_on_classes(picked: Picked | None, card: Card) -> None:
     """Say so where the image is known to show none of what the model tells apart."""
     if card.task == DETECTION:
+        return
+    if card.task == MEASUREMENT:
+        if picked and picked.plane is not None and picked.plane not in HEAD_PLANES:
+            st.caption(
+                f":material/info: This image was simulated as {picked.plane}, no section across a head: the model "
+                "answers with a circumference all the same."
+            )
         return
     if picked and picked.plane is not None and picked.plane not in card.classes:
         st.caption(

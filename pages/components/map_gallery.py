@@ -95,7 +95,8 @@ def pick_style() -> Style:
             key=COLOUR_MAP,
             default=next(iter(COLOUR_MAPS)),
             parse=one_of(list(COLOUR_MAPS)),
-            help="Maps that have a sign are drawn in blue (against) and red (for) instead.",
+            help="Maps that have a sign are drawn in blue (against the class, or shrinking what is measured) and red "
+            "(for it, or making it grow) instead.",
         )
     # Only the browser keeps to a widget's bounds.
     return Style(
@@ -138,11 +139,12 @@ def show_maps(views: Sequence[View], methods: Sequence[str], style: Style) -> No
 
 
 def _show_map(view: View, method: Method, style: Style) -> None:
+    card = view.model.card
     st.markdown(
         f"**{method.title}**" + (f" · {view.title}" if view.title else ""),
-        help=f"{method.explanation} {method.trust} Source: {method.paper}.",
+        help=f"{method.explanation_for(card)} {method.trust_for(card)} Source: {method.paper}.",
     )
-    if obstacle := method.obstacle(view.model.card):
+    if obstacle := method.obstacle(card):
         st.caption(f":material/info: {obstacle}")
         return
     explained = _map_of(view, method)
@@ -151,7 +153,7 @@ def _show_map(view: View, method: Method, style: Style) -> None:
     drawn = _drawn(view, method, explained, style)
     picture(drawn, alt=f"{method.title} for {view.label}")
     note = f" **{explained.note}**" if explained.note else ""
-    st.caption(f"{method.explanation}{note} {explained.seconds:.2f} s.")
+    st.caption(f"{method.explanation_for(card)}{note} {explained.seconds:.2f} s.")
     raw = io.BytesIO()
     np.save(raw, explained.values)
     with st.container(horizontal=True):
@@ -175,7 +177,7 @@ def _drawn(view: View, method: Method, explained: cache.Explanation, style: Styl
         explained.values,
         opacity=style.opacity,
         colour_map=style.colour_map,
-        symmetric=method.signed,
+        symmetric=method.is_signed(view.model.card),
         top=style.top,
     )
     return highlighted(drawn, found.borders) if found and style.superpixels == "borders" else drawn
@@ -198,7 +200,7 @@ def _map_of(view: View, method: Method) -> cache.Explanation | None:
     if found is not None:
         return found
     if method.name not in st.session_state.get(ASKED, set()):
-        st.caption(f"{method.explanation} It takes many passes through the network.")
+        st.caption(f"{method.explanation_for(view.model.card)} It takes some seconds.")
         st.button(
             "Compute",
             key=f"compute_{method.name}_{view.key}",

@@ -131,7 +131,7 @@ def _show_matrix(
                 for place, row in enumerate(first[true, predicted], start=1):
                     with columns[(place - 1) % ABREAST]:
                         _fact, image, values = seen[row["image_id"]]
-                        drawn = overlay(image, values, symmetric=method.signed)
+                        drawn = overlay(image, values, symmetric=method.is_signed(model.card))
                         picture(drawn, alt=f"{true} taken for {predicted}, {method.title}")
                         st.button(
                             f"{100 * row['confidence']:.0f} %",
@@ -234,7 +234,7 @@ def _show_cell(
     link.store(_place_key(key), place, 1)
     row = rows.iloc[place - 1].to_dict()
     facts, image, values = _facts(model, method, row)
-    drawn = beside(to_display(image), values, symmetric=method.signed)
+    drawn = beside(to_display(image), values, symmetric=method.is_signed(model.card))
     picture(drawn, alt=f"{row['label']} taken for {row['predicted']}: input and {method.title}")
     probabilities = " · ".join(f"{name} {float(row[f'p_{name}']):.3f}" for name in model.classes)
     st.caption(f"{plain(str(row['image']))}; {plain(str(row['patient']))}  \n{probabilities}")

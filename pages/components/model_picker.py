@@ -115,8 +115,8 @@ def show_card(card: Card) -> None:
                     {
                         "figure": [metric.name for metric in rows],
                         "data": [metric.data for metric in rows],
-                        "value": [f"{100 * metric.value:.1f} %" for metric in rows],
-                        "95 % interval": [f"{100 * metric.low:.1f} to {100 * metric.high:.1f} %" for metric in rows],
+                        "value": [metric.value_text for metric in rows],
+                        "95 % interval": [metric.interval_text for metric in rows],
                         "n": [metric.n for metric in rows],
                         "note": [metric.note for metric in rows],
                         "measured by": [metric.command for metric in rows],

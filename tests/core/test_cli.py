@@ -48,9 +48,21 @@ def lines(text):
 def test_models_lists_name_task_and_figure(models, capsys):
     assert run("models", "--json") == 0
     (row,) = lines(capsys.readouterr().out)
-    assert set(row) == {"name", "task", "backbone", "classes", "metric", "value", "n"}
+    assert set(row) == {"name", "task", "backbone", "classes", "metric", "value", "unit", "n"}
     assert row["name"] == "shapes"
     assert row["n"] == 12
+
+
+def test_dicom_is_preprocessed_and_predicted(models, dicom_loop, tmp_path, capsys):
+    path = tmp_path / "loop.dcm"
+    path.write_bytes(dicom_loop)
+    assert run("preprocess", path, "--out", tmp_path / "stages") == 0
+    assert cv2.imread(str(tmp_path / "stages" / "01_input.png"), 0).shape == (60, 80)
+    assert "3 frames; number 1 is shown" in capsys.readouterr().err
+    assert run("predict", path, "--model", "shapes", "--json") == 0
+    (row,) = lines(capsys.readouterr().out)
+    assert sum(row["probabilities"].values()) == pytest.approx(1)
+    assert "Mustermann" not in str(row)
 
 
 def test_predict_prints_an_object_per_image_in_order(models, shape_folder, capsys):
@@ -328,6 +340,27 @@ def test_explain_writes_map_and_overlay(models, shape_folder, tmp_path, capsys):
     assert list(values.shape) == row["shape"]
     assert row["target"] == "BPD"
     assert cv2.imread(str(out / "overlay.png")).shape[:2] == values.shape
+
+
+def test_explain_of_a_measurement_tells_the_circumference_and_keeps_the_sign(regressor_folder, image, tmp_path, capsys):
+    arguments = ("explain", image, "--method", "grad_cam", "--model", regressor_folder, "--out", tmp_path / "map")
+    assert run(*arguments, "--json") == 0
+    (row,) = lines(capsys.readouterr().out)
+    model = registry.load_model(regressor_folder.name, regressor_folder.parent)
+    frame = cv2.imread(str(image), cv2.IMREAD_GRAYSCALE)
+    # The tiny model stretches the whole frame of 160 x 120 to 32 x 32: its pixels are 5 of the frame's across.
+    assert row["pixels"] == pytest.approx(5 * model.scores(model.prepare(frame)[None])[0, 0], rel=1e-5)
+    assert (row["target"], "probability" in row) == ("head circumference", False)
+    assert np.load(tmp_path / "map" / "map.npy").min() < 0
+    assert run(*arguments) == 0
+    assert f"({row['pixels']:.0f} pixels of the frame)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["maximise", "drift", "faithfulness"])
+def test_what_asks_about_classes_refuses_a_model_that_measures(command, regressor_folder, tmp_path, capsys):
+    given = ("--target", "head circumference") if command == "maximise" else ("--data", tmp_path)
+    assert run(command, "--model", regressor_folder, *given, "--out", tmp_path / "out") == 2
+    assert "choose a model that has classes" in capsys.readouterr().err
 
 
 def test_methods_says_which_fit_each_model_and_why_not(models, capsys):

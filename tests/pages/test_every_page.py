@@ -103,6 +103,26 @@ def test_the_image_stays_when_the_page_changes(open_page):
         assert app.query_params["image"] in (chosen, [chosen])
 
 
+def test_a_dicom_loop_is_shown_frame_by_frame_and_names_nobody(open_page, texts, dicom_loop):
+    app = open_page("preprocessing")
+    uploader = app.file_uploader(key="uploader")
+    uploader.upload("Mustermann Erika.dcm", dicom_loop)
+    uploader.upload("Erika cut.dcm", dicom_loop[:-9]).run()
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "is cut short" in app.error[0].value
+    assert app.slider(key="frame").value == 1
+    assert "number 1 is shown" in texts(app)
+    app.slider(key="frame").set_value(3).run()
+    assert "number 3 is shown" in texts(app)
+    assert app.query_params["frame"] in ("3", ["3"])
+    everything = texts(app) + str(app.query_params) + str(app.selectbox(key="image").options) + app.error[0].value
+    assert "Erika" not in everything
+    assert "Mustermann" not in everything
+    app.switch_page("pages/preprocessing.py").run()
+    assert "number 3 is shown" in texts(app)
+
+
 def test_a_link_to_somebodys_upload_asks_for_the_file_and_finds_it(open_page, texts, good_image):
     import hashlib
 

@@ -1,12 +1,18 @@
 """Methods side by side, for any class; the costly one waits to be asked."""
 
+import ast
 import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from core import cache
 from core.explain import METHODS
+from core.explain.base import DRAWING_OBSTACLE
 from core.explain.coverage import coverage
+from core.zoo import Card
 
 
 def keys(app, kind):
@@ -146,3 +152,55 @@ def test_a_class_gets_its_picture_when_asked(open_page):
     assert not app.exception
     assert "png_maximised" in keys(app, "download_button")
     assert "What NT looks like to the network" in [heading.value for heading in app.header]
+
+
+@pytest.fixture
+def head_models(regressor_folder, use_models, models_with_anatomy, tmp_path):
+    """The models that ship, one that measures heads and one that draws them; the former loaded."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for path in models_with_anatomy.iterdir():
+        (folder / path.name).symlink_to(path)
+    (folder / regressor_folder.name).symlink_to(regressor_folder)
+    shutil.copytree(regressor_folder, folder / "tiny_outline")
+    card = Card.read(regressor_folder)
+    replace(card, name="tiny_outline", title="outline", measurement={"output": "ellipse"}).write(
+        folder / "tiny_outline"
+    )
+    use_models(folder)
+    return cache.start_loading(card).result()
+
+
+def test_a_measurement_has_maps_and_no_classes(open_page, texts, head_models):
+    app = open_page("interpretability", model=head_models.card.name, methods="cam,grad_cam,saliency")
+    assert not app.exception
+    assert not app.error
+    text = texts(app)
+    told = re.search(r"circumference (\d+) pixels of the frame\*\* \((\d+\.\d) of its input", text)
+    assert told
+    assert float(told[1]) > float(told[2])
+    assert "nothing is cut off, so that blue is what makes the circumference shrink" in text
+    assert "the class" not in text.replace("against the class", "")
+    assert starting(app, "download_button", "npy_grad_cam_")
+    assert "target" not in keys(app, "segmented_control")
+    assert "runner_up" not in app.segmented_control(key="beside").options
+    assert "show_truth" not in keys(app, "button")
+    assert "show_maximisation" not in keys(app, "button")
+    assert open_page("interpretability", model="tiny_outline").info[0].value == DRAWING_OBSTACLE
+
+
+@pytest.mark.parametrize("name", ["prediction", "results", "confusion_matrix", "corruption", "laboratory", "reviews"])
+def test_pages_about_classes_do_not_ask_for_models_that_measure(name):
+    """The picker offers what a page asks for: classes by default, or a list of tasks that it names."""
+    tree = ast.parse(Path(f"pages/{name}.py").read_text(encoding="utf-8"))
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert not names & {"TASKS", "MEASUREMENT"}
+
+
+@pytest.mark.parametrize("name", ["results", "reviews"])
+def test_pages_about_classes_do_not_offer_it(open_page, head_models, name):
+    app = open_page(name, model=head_models.card.name)
+    assert not app.exception
+    offered = app.selectbox(key="model")
+    assert offered.value != head_models.card.name
+    assert head_models.card.title not in offered.options

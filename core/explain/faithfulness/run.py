@@ -25,7 +25,7 @@ from core.datasets import Table
 from core.datasets.held_out import examination, is_held_out
 from core.errors import DatasetError, ParameterError
 from core.explain.agreement import rank_correlation
-from core.explain.base import METHODS, Progress, check_methods, get_method, no_progress
+from core.explain.base import METHODS, Progress, check_classes, check_methods, get_method, no_progress
 from core.explain.faithfulness.randomisation import randomised
 from core.explain.faithfulness.scoring import CURVES, Reference, Scoring, refer, region_map, score_map, stability
 from core.explain.faithfulness.study import BASELINES, FaithfulnessStudy, MethodResult, summarise
@@ -149,6 +149,7 @@ def run_study(
     DatasetError
         If fewer than two images can be read.
     """
+    check_classes(model.card, "A study of faithfulness")
     check_methods(model.card, settings.methods)
     sample, problems = open_sample(model, spread(table, settings.limit))
     work = _Work(out / WORK, _fingerprint(model, sample, settings))
@@ -172,7 +173,7 @@ def _about(model: Classifier, table: Table, sample: Sample, settings: Faithfulne
         "simulated": table.simulated,
         "n": len(sample),
         "methods": list(settings.methods),
-        "signed": [method for method in settings.methods if METHODS[method].signed],
+        "signed": [method for method in settings.methods if METHODS[method].is_signed(model.card)],
         "limit": settings.limit,
         "costly_limit": settings.costly_limit,
         "scoring": asdict(settings.scoring),

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.errors import ParameterError
 from core.explain.agreement import rank_correlation
-from core.explain.perturbation import FILLS, filling, masked_probabilities
+from core.explain.perturbation import FILLS, filling, masked_scores
 
 if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
@@ -306,5 +306,5 @@ def _asked(
     model: Classifier, image: np.ndarray, target: int, masks: Iterator[np.ndarray], n_masks: int, scoring: Scoring
 ) -> np.ndarray:
     """The target's probability under each mask, (M,) float64."""
-    answers = masked_probabilities(model, image, masks, n_masks, fill=scoring.fill)
-    return np.concatenate([probabilities[:, target] for _, probabilities in answers])
+    answers = masked_scores(model, image, masks, n_masks, fill=scoring.fill)
+    return np.concatenate([scores[:, target] for _, scores in answers])

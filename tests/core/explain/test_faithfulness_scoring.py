@@ -25,7 +25,7 @@ class Linear:
     def __init__(self, weights):
         self.weights = weights
 
-    def probabilities(self, images):
+    def scores(self, images):
         first = np.tensordot(np.asarray(images, np.float64), self.weights, axes=2)
         return np.stack([first, 1 - first], axis=1)
 
@@ -99,7 +99,7 @@ def test_curves_are_what_a_plain_loop_makes(model, image, fill):
     order = np.argsort(-values.ravel())
 
     def probability(shown):
-        return model.probabilities(np.where(shown, image, hidden)[None])[0, 0]
+        return model.scores(np.where(shown, image, hidden)[None])[0, 0]
 
     for step in range(7):
         first = np.zeros(SIZE * SIZE, bool)
@@ -135,7 +135,7 @@ def test_mu_fidelity_is_pearsons_correlation_over_the_random_sets(model, image):
     lost = []
     for subset in reference.subsets:
         hidden = np.where(np.isin(regions, np.flatnonzero(subset)), 0, image)
-        lost.append(reference.clean - model.probabilities(hidden[None])[0, 0])
+        lost.append(reference.clean - model.scores(hidden[None])[0, 0])
     found = score_map(model, reference, values, COARSE).measures["mu_fidelity"]
     assert found == pytest.approx(pearsonr(held, lost)[0], abs=1e-6)
     assert correlation(np.ones(9), np.arange(9.0)) is np.nan
@@ -155,7 +155,7 @@ def test_drop_and_increase_by_hand(image):
 
 def test_an_image_shown_as_its_map_lights_it_may_become_surer(image):
     class Dark:
-        def probabilities(self, images):
+        def scores(self, images):
             first = 1 - images[:, -1].mean(axis=1)
             return np.stack([first, 1 - first], axis=1)
 
@@ -214,9 +214,9 @@ def test_as_many_passes_are_made_as_are_told(model, image):
     asked = []
 
     class Counting(Linear):
-        def probabilities(self, images):
+        def scores(self, images):
             asked.append(len(images))
-            return super().probabilities(images)
+            return super().scores(images)
 
     reference = refer(model, image, 0, 0, COARSE)
     score_map(Counting(model.weights), reference, image, COARSE)
@@ -257,6 +257,6 @@ def test_the_image_at_a_share_is_what_the_curve_asked_about(classifier, fill):
     scores = score_map(classifier, refer(classifier, image, 3, 1, scoring), values, scoring)
     for curve, expected in scores.curves.items():
         shown = [at_share(image, values, curve, share, scoring, number=3) for share in scoring.shares(curve)]
-        assert np.allclose(classifier.probabilities(np.stack(shown))[:, 1], expected, atol=1e-5)
+        assert np.allclose(classifier.scores(np.stack(shown))[:, 1], expected, atol=1e-5)
     with pytest.raises(ParameterError, match="share"):
         at_share(image, values, "deletion", 1.5, scoring)

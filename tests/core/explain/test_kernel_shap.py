@@ -28,7 +28,7 @@ class Game:
     def __init__(self, worth, players):
         self.worth, self.players = worth, players
 
-    def probabilities(self, images):
+    def scores(self, images):
         shown = np.stack(
             [images[:, :, strips(self.players)[0] == one].mean(axis=(1, 2)) for one in range(self.players)]
         )

@@ -23,7 +23,7 @@ def theirs(classifier, image, segments, samples, seed):
 
     found = LimeImageExplainer(random_state=seed).explain_instance(
         np.repeat(image[..., None], 3, axis=-1).astype(np.float64),
-        lambda batch: classifier.probabilities(batch[..., 0].astype(np.float32)),
+        lambda batch: classifier.scores(batch[..., 0].astype(np.float32)),
         labels=(TARGET,),
         top_labels=None,
         num_samples=samples,
@@ -58,7 +58,7 @@ class Checkered:
 
     weights = np.random.default_rng(4).normal(0, 0.8, 16)
 
-    def probabilities(self, images):
+    def scores(self, images):
         # A white pixel of each square: 1 where it is shown, 0.5 where the square's mean is.
         shown = 2 * images[:, ::12, ::12].reshape(len(images), 16) - 1
         score = 1 / (1 + np.exp(-(shown @ self.weights + shown[:, 3] * shown[:, 9])))
@@ -82,7 +82,7 @@ class Sum:
 
     weights = np.array([0.4, 0.0, -0.2, 0.1])
 
-    def probabilities(self, images):
+    def scores(self, images):
         quarters = images.reshape(len(images), 2, 24, 2, 24).mean(axis=(2, 4)).reshape(len(images), 4)
         score = 0.3 + quarters @ self.weights
         return np.stack([score, 1 - score], axis=1)
@@ -102,7 +102,7 @@ def test_a_sum_of_superpixels_is_fitted_exactly_up_to_the_ridge():
 
 def test_a_function_that_is_no_sum_fits_badly_and_says_so():
     class Parity(Sum):
-        def probabilities(self, images):
+        def scores(self, images):
             quarters = images.reshape(len(images), 2, 24, 2, 24).mean(axis=(2, 4)).reshape(len(images), 4)
             odd = np.round(quarters.sum(axis=1)) % 2
             return np.stack([odd, 1 - odd], axis=1)
@@ -140,7 +140,7 @@ def test_the_annex_preset_hides_behind_its_gray():
         def __init__(self):
             self.seen = set()
 
-        def probabilities(self, images):
+        def scores(self, images):
             means = images.mean(axis=(1, 2))
             self.seen |= set(np.round(means, 4).tolist())
             return np.stack([means, 1 - means], axis=1)

@@ -160,7 +160,7 @@ def test_occlusion_finds_the_only_place_that_matters():
     """A model that reads the mean of one corner: only patches on that corner may cost anything."""
 
     class Corner:
-        def probabilities(self, images):
+        def scores(self, images):
             share = images[:, :10, :10].mean(axis=(1, 2))
             return np.stack([share, 1 - share], axis=1)
 

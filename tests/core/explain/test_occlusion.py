@@ -20,7 +20,7 @@ class Additive:
         self.weights = weights
         self.passes = 0
 
-    def probabilities(self, images):
+    def scores(self, images):
         self.passes += len(images)
         score = np.tensordot(images, self.weights, axes=2)
         return np.stack([score, 1 - score], axis=1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import Cancelled, ParameterError
-from core.explain.perturbation import BATCH, BATCHES_AHEAD, FILLS, filling, masked_probabilities
+from core.explain.perturbation import BATCH, BATCHES_AHEAD, FILLS, filling, masked_scores
 
 SIZE = 24
 
@@ -17,7 +17,7 @@ class Reader:
     def __init__(self):
         self.asked = []
 
-    def probabilities(self, images):
+    def scores(self, images):
         self.asked.append(len(images))
         strips = np.stack([images[:, 8 * index : 8 * index + 8].mean(axis=(1, 2)) for index in range(3)], axis=1)
         return strips.astype(np.float64)
@@ -39,9 +39,9 @@ def test_probabilities_are_those_of_a_plain_loop(image, fill, number):
     masks = random_masks(number)
     fill = np.flip(image).copy() if fill == "own" else fill
     hidden = filling(image, fill, 5) if isinstance(fill, str) else fill
-    expected = [Reader().probabilities((mask * image + (1 - mask) * hidden)[None])[0] for mask in masks]
+    expected = [Reader().scores((mask * image + (1 - mask) * hidden)[None])[0] for mask in masks]
     model = Reader()
-    found = list(masked_probabilities(model, image, iter(masks), number, fill=fill, seed=5))
+    found = list(masked_scores(model, image, iter(masks), number, fill=fill, seed=5))
     assert np.array_equal(np.concatenate([batch for batch, _ in found]), masks)
     assert np.allclose(np.concatenate([probabilities for _, probabilities in found]), expected, atol=1e-6)
     # Whole batches, then the rest: no other shape reaches the network.
@@ -50,8 +50,8 @@ def test_probabilities_are_those_of_a_plain_loop(image, fill, number):
 
 def test_masks_that_hide_nothing_or_everything_show_the_image_or_the_fill(image):
     masks = [np.ones((SIZE, SIZE), bool), np.zeros((SIZE, SIZE), bool)]
-    ((_, found),) = masked_probabilities(Reader(), image, masks, 2, fill="mean")
-    assert np.allclose(found[0], Reader().probabilities(image[None])[0], atol=1e-6)
+    ((_, found),) = masked_scores(Reader(), image, masks, 2, fill="mean")
+    assert np.allclose(found[0], Reader().scores(image[None])[0], atol=1e-6)
     assert found[1] == pytest.approx(image.mean(), abs=1e-6)
 
 
@@ -64,7 +64,7 @@ def test_masks_are_made_when_they_are_needed_and_not_before(image):
             made.append(threading.get_ident())
             yield np.ones((SIZE, SIZE), np.float32)
 
-    answers = masked_probabilities(Reader(), image, endless(), 10**9)
+    answers = masked_scores(Reader(), image, endless(), 10**9)
     for taken in range(1, 6):
         next(answers)
         assert len(made) <= (taken + BATCHES_AHEAD) * BATCH
@@ -78,7 +78,7 @@ def test_masks_are_made_when_they_are_needed_and_not_before(image):
 
 def test_progress_rises_to_one_and_may_stop_the_work(image):
     shares = []
-    list(masked_probabilities(Reader(), image, random_masks(20), 20, progress=shares.append))
+    list(masked_scores(Reader(), image, random_masks(20), 20, progress=shares.append))
     assert shares == pytest.approx([8 / 20, 16 / 20, 1])
 
     def stop(share):
@@ -86,7 +86,7 @@ def test_progress_rises_to_one_and_may_stop_the_work(image):
 
     model = Reader()
     with pytest.raises(Cancelled):
-        list(masked_probabilities(model, image, random_masks(100), 100, progress=stop))
+        list(masked_scores(model, image, random_masks(100), 100, progress=stop))
     assert model.asked == [BATCH]
 
 
@@ -96,7 +96,7 @@ def test_what_a_mask_raises_reaches_the_caller(image):
         raise ParameterError("no more masks")
 
     with pytest.raises(ParameterError, match="no more masks"):
-        list(masked_probabilities(Reader(), image, broken(), 2))
+        list(masked_scores(Reader(), image, broken(), 2))
 
 
 def test_noise_is_seeded_and_as_bright_and_rough_as_the_image(image):
@@ -121,4 +121,4 @@ def test_blur_and_mean_keep_the_mean_and_lose_the_detail(image):
 
 def test_an_unknown_fill_is_refused_by_name(image):
     with pytest.raises(ParameterError, match="black, mean, blur, noise"):
-        list(masked_probabilities(Reader(), image, random_masks(1), 1, fill="pink"))
+        list(masked_scores(Reader(), image, random_masks(1), 1, fill="pink"))

@@ -1,5 +1,7 @@
 """RISE against a plain sum over its masks and against models whose map is known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -8,12 +10,16 @@ from core.explain import get_method
 from core.explain.rise import smooth_masks
 
 SIZE = 40
+LENGTH = {"output": "circumference"}
 
 
 class Corner:
-    """Answers with the mean of one corner of 10 x 10 pixels."""
+    """Answers with the mean of one corner of 10 x 10 pixels, as the probability of its first class or as a length."""
 
-    def probabilities(self, images):
+    def __init__(self, measurement=None):
+        self.card = SimpleNamespace(measurement=measurement or {})
+
+    def scores(self, images):
         share = images[:, :10, :10].mean(axis=(1, 2)).astype(np.float64)
         return np.stack([share, 1 - share], axis=1)
 
@@ -26,7 +32,7 @@ def explain(model, image=None, **options):
 def test_the_map_is_the_mean_probability_over_the_masks_that_show_a_pixel():
     image = np.random.default_rng(1).random((SIZE, SIZE)).astype(np.float32)
     masks = np.stack(list(smooth_masks(SIZE, 37, grid=5, shown=0.4, seed=9)))
-    scores = Corner().probabilities(masks * image)[:, 0]
+    scores = Corner().scores(masks * image)[:, 0]
     expected = np.tensordot(scores, masks, axes=1) / masks.sum(axis=0)
     found = explain(Corner(), image, masks=37, grid=5, shown=0.4, seed=9)
     assert np.allclose(found, expected, atol=1e-5)
@@ -40,11 +46,22 @@ def test_the_corner_that_is_read_stands_out():
 
 
 def test_a_network_that_answers_the_same_whatever_it_sees_gets_a_flat_map():
-    class Deaf:
-        def probabilities(self, images):
+    class Deaf(Corner):
+        def scores(self, images):
             return np.full((len(images), 2), 0.5)
 
     assert explain(Deaf(), masks=20) == pytest.approx(0.5, abs=1e-6)
+    assert explain(Deaf(LENGTH), masks=20) == pytest.approx(0, abs=1e-6)
+
+
+def test_of_a_measurement_the_map_is_the_shift_from_the_mean_over_the_masks():
+    image = np.random.default_rng(1).random((SIZE, SIZE)).astype(np.float32)
+    masks = np.stack(list(smooth_masks(SIZE, 37, grid=5, shown=0.4, seed=9)))
+    scores = Corner().scores(masks * image)[:, 0]
+    expected = np.tensordot(scores - scores.mean(), masks, axes=1) / masks.sum(axis=0)
+    found = explain(Corner(LENGTH), image, masks=37, grid=5, shown=0.4, seed=9)
+    assert np.allclose(found, expected, atol=1e-6)
+    assert found.min() < 0 < found.max()
 
 
 def test_masks_are_smooth_seeded_and_show_their_share():
