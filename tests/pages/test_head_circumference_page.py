@@ -244,3 +244,35 @@ def test_a_link_to_a_frame_that_is_not_there_falls_back(open_page, evaluated):
     app = open_page(PAGE, heads="quality", head="../../etc/passwd")
     assert not app.exception and not app.error
     assert app.selectbox(key="head").value == "007_HC.png"
+
+
+def test_without_a_model_of_heads_says_how_to_get_one(open_page, monkeypatch):
+    from core import cache
+
+    monkeypatch.setattr(cache, "cards", list)
+    monkeypatch.setattr(cache, "described_cards", list)
+    for view in ("measure", "quality"):
+        app = open_page(PAGE, heads=view)
+        assert not app.exception
+        assert [("core train" in error.value) for error in app.error] == [True]
+
+
+def test_without_any_image_asks_for_one(open_page, texts, only_heads, monkeypatch, tmp_path):
+    from core.library import sample_ids
+
+    monkeypatch.setattr(sample_ids, "__defaults__", (tmp_path,))
+    app = open_page(PAGE)
+    assert not app.exception and not app.error
+    assert "There is no image yet" in texts(app)
+
+
+def test_bad_uploads_get_their_sentences_and_a_forged_link_falls_back(open_page, only_heads, bad_uploads):
+    app = open_page(PAGE, heads="palace", tick="much", head_model="../x", outline_model="?")
+    assert not app.exception and not app.error
+    before = app.selectbox(key="image").value
+    for name, content in bad_uploads.values():
+        app.file_uploader(key="uploader").upload(name, content)
+    app.run()
+    assert not app.exception
+    assert len({error.value for error in app.error}) == len(bad_uploads)
+    assert app.selectbox(key="image").value == before
