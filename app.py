@@ -48,6 +48,12 @@ page = st.navigation(
             help="Probabilities of one or many images, with entropy and a warning for unusual ones.",
         ),
         st.Page(
+            "pages/head_circumference.py",
+            title="Head circumference",
+            icon=":material/straighten:",
+            help="How large is the head? Outline, circumference with its interval, gestational age, and the error.",
+        ),
+        st.Page(
             "pages/interpretability.py",
             title="Interpretability",
             icon=":material/visibility:",

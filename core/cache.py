@@ -22,10 +22,19 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.biometry.assessment import figures_of, read_head_evaluation
+from core.biometry.distortion import distorted as distorted_head
+from core.biometry.distortion import follow_head
+from core.biometry.ellipse import Ellipse
+from core.biometry.frames import frame_in_folder
+from core.biometry.known import KnownHead, known_head
+from core.biometry.reading import HeadReader, HeadReading
 from core.corruption import corrupt
+from core.corruption import get as get_corruption
 from core.corruption.chain import Chain
 from core.datasets import CLASSES
 from core.errors import Cancelled
+from core.evaluation import Share
 from core.explain import Method
 from core.explain.activation_maximization import Maximisation, activation_maximization
 from core.explain.activation_maximization import preset as maximisation_preset
@@ -47,6 +56,7 @@ from core.images import Frame
 from core.library import NamedImage, curve_sample, open_image
 from core.live import LiveSubject, Move
 from core.misclassifications import ImageFacts, measure
+from core.pixel_size import PixelSize, pixel_size_of
 from core.preprocessing import Cleaned, Preprocessed, PreprocessingSettings, clean, finish, prepare, run
 from core.recording import record
 from core.results import Calibration
@@ -71,7 +81,8 @@ SUBJECT_ENTRIES = 3
 MOVE_ENTRIES = 6
 RECORDING_ENTRIES = 4
 SHARED_ENTRIES = 64
-LOADED_MODELS = 8
+HEAD_STEPS = 13
+LOADED_MODELS = 10
 """Each task's default and an ensemble: fewer, and models waiting for each other would push each other out."""
 NO_CHAIN = Chain(())
 DEFAULT_SEGMENTATION = next(iter(SEGMENTATIONS))
@@ -141,6 +152,17 @@ def named_structures(image_id: str) -> Structures | None:
     return structures_of({"path": image_id})
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
+def named_head(image_id: str) -> KnownHead | None:
+    """The head that a sample or phantom shows, where that is known."""
+    return known_head(image_id)
+
+
+def pixel_size(frame: Frame, typed: float | None = None) -> PixelSize | None:
+    """The size of a frame's pixels; looking for depth ticks takes a moment, so what was found is kept."""
+    return result_store().get(("pixel size", frame.sha256, typed), lambda: pixel_size_of(frame, typed))
+
+
 def loop_length(sha256: str, data: bytes) -> int:
     """How many frames an uploaded DICOM file holds."""
     from core.dicom import n_frames
@@ -202,6 +224,24 @@ def review_store() -> ReviewStore:
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _opened_reviews(url: str) -> ReviewStore:
     return ReviewStore(url)
+
+
+@st.cache_data(ttl="10s", max_entries=8, show_spinner=False)
+def head_evaluation(card: Card) -> pd.DataFrame:
+    """The rows of the ``evaluation.csv`` of a model of heads; empty where it was never evaluated."""
+    return read_head_evaluation(card.name)
+
+
+def head_figures(rows: pd.DataFrame) -> dict[str, Share]:
+    """Errors of measured heads; their intervals resample examinations many times, so they are kept."""
+    content = pd.util.hash_pandas_object(rows.astype(str)).to_numpy().tobytes()
+    return shared_store().get(("heads", hashlib.sha256(content).digest()), lambda: figures_of(rows))
+
+
+@st.cache_data(ttl="1m", max_entries=32, show_spinner=False)
+def frame_at_hand(name: str) -> Frame | None:
+    """A frame of the folder that the person who runs the server has named, by its file name; None where it is not."""
+    return frame_in_folder(name)
 
 
 @st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
@@ -577,6 +617,68 @@ def live_move(sha256: str, subject: LiveSubject, distortion: Distortion, earlier
 
 def _subject_key(sha256: str, model: Classifier | None, detector: Classifier | None) -> tuple[Hashable, ...]:
     return (sha256, *(each and each.card.weights["sha256"] for each in (model, detector)))
+
+
+def head_reading(reader: HeadReader, sha256: str, source: Cleaned, pixel_size_mm: float | None) -> HeadReading:
+    """A head measured in a frame that was cleaned with the reader's settings."""
+    key = ("head", *_reader_key(reader), sha256, pixel_size_mm)
+    return result_store().get(key, lambda: reader.read_cleaned([source], [pixel_size_mm])[0])
+
+
+def head_move(
+    reader: HeadReader, sha256: str, source: Cleaned, pixel_size_mm: float | None, distortion: Distortion
+) -> tuple[np.ndarray, HeadReading]:
+    """The distorted frame (H, W) uint8, cleaned and cropped, and what is measured in it."""
+
+    def compute() -> tuple[np.ndarray, HeadReading]:
+        changed = distorted_head(source, distortion.kind, distortion.intensity, distortion.seed)
+        return changed.gray, reader.read_cleaned([changed], [pixel_size_mm])[0]
+
+    key = ("head", *_reader_key(reader), sha256, pixel_size_mm, distortion)
+    return _session_store("move_store", MOVE_ENTRIES).get(key, compute)
+
+
+def head_sweep_job(
+    reader: HeadReader,
+    sha256: str,
+    source: Cleaned,
+    pixel_size_mm: float | None,
+    truth: Ellipse | None,
+    kind: str,
+    seed: int,
+) -> Job | None:
+    """The job that measures a head from no corruption to the kind's usual maximum; None once :func:`head_sweep` has it.
+
+    ``truth`` is the head as annotated or simulated, in pixels of the frame.
+    """
+    intensities = np.linspace(0, get_corruption(kind).slider_maximum, HEAD_STEPS).tolist()
+    return _job(
+        _session_jobs(),
+        result_store(),
+        _head_sweep_key(reader, sha256, pixel_size_mm, truth, kind, seed),
+        lambda progress: follow_head(
+            reader, source, kind, intensities, pixel_size_mm=pixel_size_mm, truth=truth, seed=seed, progress=progress
+        ),
+    )
+
+
+def head_sweep(
+    reader: HeadReader, sha256: str, pixel_size_mm: float | None, truth: Ellipse | None, kind: str, seed: int
+) -> pd.DataFrame | None:
+    """The rows that the job of a sweep has made, else None; not to be changed."""
+    key, store = _head_sweep_key(reader, sha256, pixel_size_mm, truth, kind, seed), result_store()
+    return store.get(key, lambda: None) if key in store else None
+
+
+def _head_sweep_key(
+    reader: HeadReader, sha256: str, pixel_size_mm: float | None, truth: Ellipse | None, kind: str, seed: int
+) -> tuple[Hashable, ...]:
+    return ("head sweep", *_reader_key(reader), sha256, pixel_size_mm, truth, kind, seed)
+
+
+def _reader_key(reader: HeadReader) -> tuple[Hashable, ...]:
+    models = (reader.regressor, reader.segmenter, reader.detector, reader.anatomy)
+    return tuple(model and model.card.weights["sha256"] for model in models)
 
 
 def recording_job(sha256: str, subject: LiveSubject, kind: str, seed: int, earlier: Chain = NO_CHAIN) -> Job | None:

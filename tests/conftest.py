@@ -200,3 +200,96 @@ def trained_folder(shape_folder, tmp_path_factory) -> Path:
     )
     train(load(shape_folder), settings, out, weights=None, command="python -m core train", report=lambda line: None)
     return out
+
+
+HEAD_SIZE = 64
+
+
+@pytest.fixture(scope="session")
+def head_models(tmp_path_factory) -> Path:
+    """A folder with ``tiny_head`` and ``tiny_outline``, built by hand to answer what is known beforehand.
+
+    The outline network takes what is brighter than 40 % of the range for the head, the regression a number that grows
+    with how much of the frame is bright: nothing had to be learned for either.
+    """
+    from core.zoo.architectures import build_classifier, build_segmenter
+    from core.zoo.novelty import Typicality
+
+    folder = tmp_path_factory.mktemp("head_models")
+    outline = build_segmenter("cnn", size=HEAD_SIZE, filters=[4, 4])
+    _pass_brightness_on(outline)
+    skip = outline.get_layer("up2_convolution").kernel.shape[2] // 2
+    _set(outline, "up2_skip", (0, 0, 0, 0), 1.0)
+    _set(outline, "up2_convolution", (1, 1, skip, 0), 1.0)
+    _set(outline, "logits", (0, 0, 0, 0), 40.0, bias=-16.0)
+    bounds = {"certainty": 0.5, "agreement": 0.6, "inside": 0.9, "axis_ratio": [0.5, 1.0]}
+    _write_head_model(folder / "tiny_outline", outline, {"filters": [4, 4]}, "ellipse", refusal=bounds)
+    direct = build_classifier("cnn", 1, size=HEAD_SIZE)
+    _pass_brightness_on(direct)
+    _set(direct, "logits", (0, 0), 2.5, bias=0.57)
+    # Features of its own would have no spread at all, which no typicality can be fitted to.
+    typicality = Typicality.fit(np.random.default_rng(0).normal(size=(200, 64)), np.zeros(200, int))
+    _write_head_model(folder / "tiny_head", direct, {}, "circumference", **typicality.to_arrays())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bright_head():
+    """``bright_head(shape, ellipse)``: a frame (H, W) uint8 of a bright ellipse on dim speckle."""
+
+    def draw(shape: tuple[int, int], ellipse) -> np.ndarray:
+        speckle = np.random.default_rng(1).normal(30, 6, shape)
+        return np.clip(speckle + 150 * ellipse.coverage(shape), 1, 255).astype(np.uint8)
+
+    return draw
+
+
+def _pass_brightness_on(model) -> None:
+    """Every convolution of the backbone hands its first channel on as it is, and nothing else."""
+    for block in range(1, 5):
+        _set(model, f"block{block}_convolution1", (1, 1, 0, 0), 1.0)
+
+
+def _set(model, name: str, place: tuple[int, ...], value: float, bias: float = 0.0) -> None:
+    layer = model.get_layer(name)
+    kernel = np.zeros(layer.kernel.shape, np.float32)
+    kernel[place] = value
+    layer.kernel.assign(kernel)
+    if layer.use_bias:
+        layer.bias.assign(np.full(layer.bias.shape, bias, np.float32))
+
+
+def _write_head_model(folder: Path, model, architecture: dict, output: str, refusal=None, **arrays) -> None:
+    from core.biometry.training import PREPROCESSING
+    from core.zoo.architectures import POOLED_LAYER
+    from core.zoo.cards import Card
+    from core.zoo.weights import save_weights, sha256_of
+
+    folder.mkdir()
+    save_weights(model, folder / "weights.npz", **arrays)
+    regression = output == "circumference"
+    Card(
+        name=folder.name,
+        title=f"tiny {output}",
+        task="head_circumference",
+        backbone="cnn",
+        classes=["head circumference"],
+        input={"size": HEAD_SIZE, "range": [0, 1], "chain": "plane"},
+        preprocessing=PREPROCESSING.to_dict(),
+        feature_layer="features" if regression else "",
+        pooled_layer=POOLED_LAYER if regression else "",
+        temperature=1.0,
+        novelty_threshold=-1e9,
+        training={"simulated": False, "start": "by hand", "images": {"train": 10, "validation": 5}},
+        split="",
+        weights={"file": "weights.npz", "sha256": sha256_of(folder / "weights.npz"), "bytes": 1, "dtype": "float16"},
+        licences=[],
+        limitations=[],
+        command="python -m core train --task head_circumference",
+        architecture=architecture,
+        measurement={
+            "output": output,
+            "interval": {"level": 0.9, "relative": 0.05, "n": 10, "n_examinations": 10},
+            **({"refusal": refusal} if refusal else {}),
+        },
+    ).write(folder)

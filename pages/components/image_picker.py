@@ -37,8 +37,11 @@ class Picked:
     uploaded: bool
 
 
-def pick_image() -> Picked | None:
-    """Show the picker and return the chosen image, or None where there is none to choose."""
+def pick_image(example: str = EXAMPLE) -> Picked | None:
+    """Show the picker and return the chosen image, or None where there is none to choose.
+
+    ``example`` is shown to whoever has not chosen one.
+    """
     titles = _titles()
     _notice_of_link(titles)
     if not titles:
@@ -51,7 +54,7 @@ def pick_image() -> Picked | None:
             "Image",
             list(titles),
             key=IMAGE,
-            default=EXAMPLE if EXAMPLE in titles else next(iter(titles)),
+            default=example if example in titles else next(iter(titles)),
             parse=one_of(list(titles)),
             format_func=lambda name: titles.get(name, name),
             help="The chosen image stays when you change the page.",

@@ -195,6 +195,7 @@ def models_with_anatomy(tmp_path_factory, write_tiny_model) -> Path:
 def use_models(monkeypatch) -> Callable[[Path], None]:
     """``use_models(folder)``: the app finds its models there, and reads them anew."""
     from core import cache
+    from core.biometry import assessment as head_assessment
     from core.explain import stored_study
     from core.sweep import study
     from core.zoo import assessment, history, registry
@@ -205,6 +206,7 @@ def use_models(monkeypatch) -> Callable[[Path], None]:
             cache.described_cards,
             cache.evaluation_rows,
             cache.assessments,
+            cache.head_evaluation,
             cache.history,
             cache.studies,
             cache.study,
@@ -223,6 +225,7 @@ def use_models(monkeypatch) -> Callable[[Path], None]:
             registry.read_card,
             registry.load_model,
             assessment.read_evaluation,
+            head_assessment.read_head_evaluation,
             history.read_history,
             study.stored_studies,
             stored_study.StudyFiles.folders,
