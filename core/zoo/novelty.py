@@ -18,6 +18,8 @@ import numpy as np
 
 COMPONENTS = 32
 FALSE_ALARM_SHARE = 0.01
+LEAST_SPREAD = 1e-6
+"""Half precision, in which spreads are kept, would make 0 of less; a network that learned nothing has no more."""
 VIEWS = ("features", "directions")
 
 
@@ -70,7 +72,8 @@ class Typicality:
         for view in _views(features):
             fitted = tuple(PrincipalGaussian.fit(view[targets == number], n_components) for number in classes)
             gaussians.append(fitted)
-            spreads.append(float(np.max([gaussian.score(view) for gaussian in fitted], axis=0).std()) or 1.0)
+            spread = float(np.max([gaussian.score(view) for gaussian in fitted], axis=0).std())
+            spreads.append(spread if spread > LEAST_SPREAD else 1.0)
         return cls(tuple(gaussians), tuple(spreads))
 
     def score(self, features: np.ndarray) -> np.ndarray:

@@ -174,9 +174,9 @@ def test_variations_depend_on_seed_and_position_alone(image):
 
 def test_what_was_drawn_in_words(image):
     assert drawn_text(PRESETS["none"].variations(image, 0, 1)[0]) == "unchanged"
-    drawn = PRESETS["none"].variations(image, 0, 1)[0].drawn
+    plain = PRESETS["none"].variations(image, 0, 1)[0]
     changes = {"rotation": -3.14, "horizontal_shift": 0.04, "horizontal_flip": True, "gain": 1.25, "boxes": 2}
-    told = drawn_text(Variation(image, drawn | changes))
+    told = drawn_text(Variation(image, plain.drawn | changes, plain.matrix))
     assert told == "rotation -3.1°, horizontal shift +4.0 %, mirrored, gain × 1.25, boxes 2"
 
 

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 WITHOUT_MODEL = ["preprocessing"]
-WITH_PICKER = ["laboratory", "preprocessing", "augmentation", "corruption", "prediction", "interpretability"]
+WITH_PICKER = [
+    "laboratory",
+    "preprocessing",
+    "augmentation",
+    "corruption",
+    "prediction",
+    "head_circumference",
+    "interpretability",
+]
 PAGES = [*WITH_PICKER, "faithfulness", "explanation_drift", "confusion_matrix", "reviews", "results", "sweeps"]
 
 

@@ -72,14 +72,14 @@ def heads(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def head_models(heads, tmp_path_factory) -> Path:
+def trained_heads(heads, tmp_path_factory) -> Path:
     """A folder of models: ``length``, a regression, and ``outline``, a segmentation; trained so little that only what
     holds of any weights can be asked of them."""
     from core.biometry.settings import HeadSettings
     from core.biometry.training import train_heads
     from core.datasets import load
 
-    folder = tmp_path_factory.mktemp("head_models")
+    folder = tmp_path_factory.mktemp("trained_heads")
     table = load(heads)
     shared = {"backbone": "cnn", "size": 32, "augmentation": "none", "validation_share": 0.4}
     quiet = {"weights": None, "report": lambda line: None, "default": True}

@@ -95,10 +95,10 @@ def test_overlaps_of_circles_are_known():
 
 
 @pytest.fixture
-def copied(head_models, tmp_path, monkeypatch):
+def copied(trained_heads, tmp_path, monkeypatch):
     """The tiny models alone, without those that ship beside them."""
     folder = tmp_path / "models"
-    shutil.copytree(head_models, folder)
+    shutil.copytree(trained_heads, folder)
     monkeypatch.setattr(registry, "MODELS_FOLDER", folder)
     return folder
 

@@ -62,11 +62,11 @@ def test_what_cannot_be_bounded_is_a_sentence(errors, examinations, level):
         relative_bound(np.array(errors), np.array(examinations), level)
 
 
-def test_a_card_keeps_the_interval_of_measured_frames(head_models):
+def test_a_card_keeps_the_interval_of_measured_frames(trained_heads):
     from core.biometry.interval import calibrated
     from core.zoo import read_card
 
-    card = read_card("length", head_models)
+    card = read_card("length", trained_heads)
     rows = pd.DataFrame(
         {"patient": np.arange(10).astype(str), "true_mm": 100.0, "predicted_mm": [*np.arange(101, 110), np.nan]}
     )

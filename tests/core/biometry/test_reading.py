@@ -134,7 +134,7 @@ def test_a_reader_needs_models_that_clean_alike(bright_segmenter, constant_regre
         HeadReader(regressor, bright_segmenter)
 
 
-def test_default_cards_are_one_of_each_output(head_models, tmp_path):
-    regression, outline = default_cards(head_models)
+def test_default_cards_are_one_of_each_output(trained_heads, tmp_path):
+    regression, outline = default_cards(trained_heads)
     assert (regression.name, outline.name) == ("length", "outline")
     assert default_cards(tmp_path) == (None, None)

@@ -21,33 +21,33 @@ SETTINGS = HeadSettings(epochs=2, backbone="cnn", size=32, augmentation="none", 
 """As those of the fixture's regression."""
 
 
-def test_a_model_folder_says_what_it_is(heads, head_models):
+def test_a_model_folder_says_what_it_is(heads, trained_heads):
     for name, output in (("length", "circumference"), ("outline", "ellipse")):
-        card = read_card(name, head_models)
+        card = read_card(name, trained_heads)
         assert card.task == "head_circumference"
         assert card.measurement["output"] == output
         assert settings_of(card).output == output
-        rows = pd.read_csv(head_models / name / "validation.csv")
+        rows = pd.read_csv(trained_heads / name / "validation.csv")
         assert list(rows) == ["image", "patient", "pixel_size_mm", "true_mm", "predicted_mm"]
-        assert not (head_models / name / "training.json").exists()
-    interval = read_card("length", head_models).measurement["interval"]
+        assert not (trained_heads / name / "training.json").exists()
+    interval = read_card("length", trained_heads).measurement["interval"]
     assert interval["n_examinations"] == len(rows)
     assert interval["relative"] > 0
     # Half a length is half a pixel: a network that begins at the mean is within half of any drawn head.
-    length = pd.read_csv(head_models / "length" / "validation.csv")
+    length = pd.read_csv(trained_heads / "length" / "validation.csv")
     assert (length["predicted_mm"] / length["true_mm"]).between(0.4, 2.5).all()
 
 
-def test_what_was_trained_on_is_kept_by_hash(heads, head_models):
+def test_what_was_trained_on_is_kept_by_hash(heads, trained_heads):
     train, validation = sides(load(heads), SETTINGS)
-    seen = read_seen(head_models / "length")
+    seen = read_seen(trained_heads / "length")
     assert seen == {sha256_of(path) for path in train.paths}
     assert not seen & {sha256_of(path) for path in validation.paths}
     with pytest.raises(ModelError, match="calibrate"):
         read_seen(heads)
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(heads, head_models, tmp_path):
+def test_a_killed_training_goes_on_to_the_same_weights(heads, trained_heads, tmp_path):
     class Killed(Exception):
         pass
 
@@ -64,7 +64,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(heads, head_models, tmp_p
     lines = []
     train_heads(table, SETTINGS, out, weights=None, report=lines.append)
     assert [line for line in lines if line.startswith("epoch 1/")] == []
-    resumed, whole = (read_arrays(folder / "weights.npz") for folder in (out, head_models / "length"))
+    resumed, whole = (read_arrays(folder / "weights.npz") for folder in (out, trained_heads / "length"))
     for name, values in whole.items():
         if name.startswith("weight_"):
             np.testing.assert_allclose(resumed[name], values, atol=2e-3)
@@ -72,9 +72,9 @@ def test_a_killed_training_goes_on_to_the_same_weights(heads, head_models, tmp_p
         train_heads(table, SETTINGS, out, weights=None, report=print)
 
 
-def test_calibrating_again_changes_nothing_and_other_frames_are_refused(heads, head_models, tmp_path):
+def test_calibrating_again_changes_nothing_and_other_frames_are_refused(heads, trained_heads, tmp_path):
     folder = tmp_path / "length"
-    shutil.copytree(head_models / "length", folder)
+    shutil.copytree(trained_heads / "length", folder)
     before = json.loads((folder / "card.json").read_text())
     train, validation = (read_heads(one, PREPROCESSING, 32) for one in sides(load(heads), SETTINGS))
     calibrate(folder, train, validation)
@@ -83,9 +83,9 @@ def test_calibrating_again_changes_nothing_and_other_frames_are_refused(heads, h
         calibrate(folder, validation, train)
 
 
-def test_a_loaded_regression_repeats_its_validation(heads, head_models):
+def test_a_loaded_regression_repeats_its_validation(heads, trained_heads):
     _, side = sides(load(heads), SETTINGS)
     validation = read_heads(side, PREPROCESSING, 32)
-    lengths, _ = load_model("length", head_models).circumferences(validation.images)
-    rows = pd.read_csv(head_models / "length" / "validation.csv")
+    lengths, _ = load_model("length", trained_heads).circumferences(validation.images)
+    rows = pd.read_csv(trained_heads / "length" / "validation.csv")
     np.testing.assert_allclose(lengths / validation.scales * validation.pixel_sizes, rows["predicted_mm"], rtol=1e-4)
