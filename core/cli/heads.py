@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from core.biometry.assessment import HeadAssessment
     from core.biometry.reading import Estimate, HeadReader, HeadReading
     from core.evaluation import Share
+    from core.pixel_size import PixelSize
     from core.zoo.cards import Card
 
 PREDICTION_CHUNK = 32
+NO_MILLIMETRES = "Without the size of a pixel there are no millimetres; give --pixel-size."
 
 
 def register(commands: Any) -> None:
@@ -68,17 +70,20 @@ def register(commands: Any) -> None:
 
 
 def predict_heads(options: argparse.Namespace, card: Card) -> int:
-    """Measure each image; the pixel size is that of the option, or else the file's."""
+    """Measure each image; the pixel size is that of the option, else the file's, else that of its depth ticks."""
     from core.biometry.reading import check_pixel_size
+    from core.pixel_size import pixel_size_of
 
     if options.uncertainty or options.expert_below is not None:
         raise ParameterError("A head is measured with its own interval; leave --uncertainty and --expert-below out.")
     check_pixel_size(options.pixel_size)
-    frames, sizes, paths, bad = [], [], [], 0
+    frames, found, paths, bad = [], [], [], 0
     for path in options.image:
         try:
             frame = read_image(path)
-            sizes.append(check_pixel_size(frame.pixel_size_mm if options.pixel_size is None else options.pixel_size))
+            size = pixel_size_of(frame, options.pixel_size)
+            check_pixel_size(size.mm if size else None)
+            found.append(size)
             frames.append(frame.pixels)
             paths.append(path)
         except PlaneLabError as error:
@@ -88,8 +93,10 @@ def predict_heads(options: argparse.Namespace, card: Card) -> int:
         reader = _reader(options.model, card)
         for start in range(0, len(frames), PREDICTION_CHUNK):
             chosen = slice(start, start + PREDICTION_CHUNK)
-            for path, reading in zip(paths[chosen], reader.read_all(frames[chosen], sizes[chosen]), strict=True):
-                _print_reading(options, card, path, reading)
+            sizes = [size.mm if size else None for size in found[chosen]]
+            readings = reader.read_all(frames[chosen], sizes)
+            for path, size, reading in zip(paths[chosen], found[chosen], readings, strict=True):
+                _print_reading(options, card, path, size, reading)
     return EXIT_UNUSABLE if bad else EXIT_OK
 
 
@@ -158,15 +165,20 @@ def _reader(name: str | None, card: Card) -> HeadReader:
     return HeadReader(regressor, segmenter, others.get("corruption"), others.get("anatomy"))
 
 
-def _print_reading(options: argparse.Namespace, card: Card, path: Path, reading: HeadReading) -> None:
+def _print_reading(
+    options: argparse.Namespace, card: Card, path: Path, size: PixelSize | None, reading: HeadReading
+) -> None:
     from core.zoo.heads import CIRCUMFERENCE
 
     chosen = reading.regression if card.measurement["output"] == CIRCUMFERENCE else reading.segmentation
-    note = None if reading.pixel_size_mm else "Without the size of a pixel there are no millimetres; give --pixel-size."
+    notes = [size.note] if size else []
+    note = " ".join(notes if reading.pixel_size_mm else [*notes, NO_MILLIMETRES])
     if options.json:
         names = ("mm", "low_mm", "high_mm", "pixels", "low_pixels", "high_pixels")
         row = {name: None if chosen is None else getattr(chosen, name) for name in names}
-        print_json({"path": str(path), "model": card.name, **row, **reading.to_dict(), "note": note})
+        source = size.source if size and size.mm else None
+        more = {"pixel_size_source": source, "note": note}
+        print_json({"path": str(path), "model": card.name, **row, **reading.to_dict(), **more})
         return
     print(f"{path}: head circumference {_amount(chosen)}")
     other = reading.segmentation if chosen is reading.regression else reading.regression
@@ -177,12 +189,14 @@ def _print_reading(options: argparse.Namespace, card: Card, path: Path, reading:
             "pixels", (reading.bpd_pixels, reading.ofd_pixels)
         )  # fmt: skip
         print("  BPD {:.1f} {unit}, OFD {:.1f} {unit}, both outer to outer".format(*sizes, unit=unit))
-    age = reading.age
+    age = reading.age if reading.accepted else None
     if age:
         print(f"  gestational age {age} (+- {age.spread:.1f} weeks, Hadlock et al. 1984)")
-    for line in [note or reading.why_no_age, *reading.refusals]:
+    for line in [note, reading.why_no_age if reading.pixel_size_mm else None]:
         if line:
             print(f"  {line}")
+    for line in reading.refusals:
+        print(f"  not to be used: {line}")
 
 
 def _amount(estimate: Estimate | None) -> str:

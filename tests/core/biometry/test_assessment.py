@@ -137,11 +137,13 @@ def test_predict_measures_with_and_without_a_pixel_size(heads, copied, capsys):
     assert run("predict", path, "--model", copied / "length", "--pixel-size", 0.5, "--json") == 0
     row = json.loads(capsys.readouterr().out)
     assert row["mm"] == pytest.approx(row["pixels"] * 0.5)
+    assert row["pixel_size_source"] == "typed"
     assert row["low_mm"] < row["mm"] < row["high_mm"]
     assert {"regression", "segmentation", "bpd_mm", "ofd_mm", "gestational_age", "refusals"} <= set(row)
     assert run("predict", path, "--model", copied / "length", "--json") == 0
     row = json.loads(capsys.readouterr().out)
     assert row["mm"] is None
+    assert row["pixel_size_source"] is None
     assert "--pixel-size" in row["note"]
     assert row["pixels"] > 0
     assert run("predict", path, "--model", copied / "length", "--pixel-size", "7") == 2
