@@ -29,6 +29,7 @@ from core.zoo.registry import load_model
 from core.zoo.runtime import CompiledNetwork, tensorflow
 from core.zoo.training.card_texts import start_licence
 from core.zoo.training.images import scaled
+from core.zoo.training.start import IMAGES, scale_to_unit
 from core.zoo.weights import WEIGHTS_NAME, round_to_half, save_weights, sha256_of
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ def train_heads(
     keras.utils.set_random_seed(settings.seed)
     model = _built(settings, weights)
     began = get_backbone(settings.backbone).start(weights)
+    last_started = get_backbone(settings.backbone).last_started_layer
+    if isinstance(weights, Path) and last_started:
+        chosen = np.random.default_rng(settings.seed).permutation(len(train))[:IMAGES]
+        scale_to_unit(model, last_started, _inputs(train.images[chosen], settings))
     if start:
         began = f"{_copy_layers(load_model(start), model)} layers of {start}; the others: {began}"
         report(f"starting from {began}")

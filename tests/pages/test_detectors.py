@@ -119,8 +119,16 @@ def test_planes_have_no_gallery(open_page):
     assert "show_gallery" not in {button.key for button in app.button}
 
 
-@pytest.mark.parametrize("model", ["mobilenet_v2_corruption", "vgg16_corruption"])
-@pytest.mark.parametrize("page", ["prediction", "interpretability", "results", "confusion_matrix"])
+@pytest.mark.parametrize(
+    ("model", "page"),
+    [
+        *(
+            ("mobilenet_v2_corruption", page)
+            for page in ("prediction", "interpretability", "results", "confusion_matrix")
+        ),
+        ("vgg16_corruption", "prediction"),
+    ],
+)
 def test_pages_show_the_detectors_that_ship(open_page, model, page):
     from core import cache
     from core.zoo import read_card

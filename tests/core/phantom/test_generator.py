@@ -1,4 +1,5 @@
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -17,6 +18,12 @@ def same(first, second):
         and first.parameters == second.parameters
         and first.pixel_size_mm == second.pixel_size_mm
     )
+
+
+@cache
+def small(plane: str, seed: int, settings: str = "train"):
+    """A small phantom, simulated once for all tests that only look at it."""
+    return generate(plane, seed, size=64, settings=settings)
 
 
 class TestDeterminism:
@@ -69,7 +76,7 @@ class TestPictures:
     def test_pictures_are_neither_empty_nor_burnt_out(self):
         for plane in PLANES:
             for seed in range(6):
-                phantom = generate(plane, seed, size=150)
+                phantom = small(plane, seed)
                 inside = phantom.image[phantom.sector]
                 assert inside.std() > 12
                 assert 10 < inside.mean() < 140
@@ -80,7 +87,7 @@ class TestPictures:
         names = ("scanner.axial_share", "scanner.half_angle", "scanner.gain_gray", "scene.gap", "processing.gamma")
         drawn = {}
         for plane in PLANES:
-            parameters = [generate(plane, seed, size=64).parameters for seed in range(14)]
+            parameters = [small(plane, seed).parameters for seed in range(14)]
             drawn[plane] = np.array([[one.get(name, np.nan) for name in names] for one in parameters])
         for column in range(len(names)):
             groups = [values[:, column][~np.isnan(values[:, column])] for values in drawn.values()]
@@ -100,7 +107,7 @@ class TestParameters:
     def test_draws_stay_in_the_ranges_of_their_settings(self, name):
         for plane in PLANES:
             for seed in range(5):
-                parameters = generate(plane, seed, size=64, settings=name).parameters
+                parameters = small(plane, seed, name).parameters
                 for parameter, ranges in SPLIT_RANGES.items():
                     if parameter in parameters:
                         low, high = ranges[name]
