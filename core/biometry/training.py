@@ -194,6 +194,8 @@ def _fit(
         validation_data=(_inputs(validation.images, settings), _targets(validation, settings)),
         validation_batch_size=VALIDATION_BATCH,
         epochs=settings.epochs,
+        # The order is the batches' own: Keras's, drawn from the process's numbers, would be another after a resume.
+        shuffle=False,
         verbose=0,
         callbacks=[Follow(), keras.callbacks.BackupAndRestore(str(out / CHECKPOINT_NAME), delete_checkpoint=False)],
     )

@@ -166,6 +166,8 @@ def _fit(
         validation_data=validation,
         validation_batch_size=BATCH,
         epochs=work.settings.epochs,
+        # The order is the batches' own: Keras's, drawn from the process's numbers, would be another after a resume.
+        shuffle=False,
         verbose=0,
         callbacks=callbacks,
     )

@@ -15,9 +15,9 @@ from core.biometry.training import PREPROCESSING, sides, train_heads
 from core.datasets import load
 from core.errors import DatasetError, ModelError
 from core.zoo import load_model, read_card
-from core.zoo.weights import read_arrays, sha256_of
+from core.zoo.weights import sha256_of
 
-SETTINGS = HeadSettings(epochs=2, backbone="cnn", size=32, augmentation="none", validation_share=0.4)
+SETTINGS = HeadSettings(epochs=2, backbone="cnn", size=32, augmentation="none", dropout=0.0, validation_share=0.4)
 """As those of the fixture's regression."""
 
 
@@ -47,7 +47,7 @@ def test_what_was_trained_on_is_kept_by_hash(heads, trained_heads):
         read_seen(heads)
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(heads, trained_heads, tmp_path):
+def test_a_killed_training_goes_on_to_the_same_predictions(heads, trained_heads, tmp_path):
     class Killed(Exception):
         pass
 
@@ -64,10 +64,11 @@ def test_a_killed_training_goes_on_to_the_same_weights(heads, trained_heads, tmp
     lines = []
     train_heads(table, SETTINGS, out, weights=None, report=lines.append)
     assert [line for line in lines if line.startswith("epoch 1/")] == []
-    resumed, whole = (read_arrays(folder / "weights.npz") for folder in (out, trained_heads / "length"))
-    for name, values in whole.items():
-        if name.startswith("weight_"):
-            np.testing.assert_allclose(resumed[name], values, atol=2e-3)
+    # Threads add in any order and Adam makes much of little: what is predicted is compared, not each weight.
+    resumed, whole = (
+        pd.read_csv(folder / "validation.csv")["predicted_mm"] for folder in (out, trained_heads / "length")
+    )
+    np.testing.assert_allclose(resumed, whole, rtol=1e-4)
     with pytest.raises(DatasetError, match="holds a trained model"):
         train_heads(table, SETTINGS, out, weights=None, report=print)
 
