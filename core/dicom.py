@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import wraps
 from io import BytesIO
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ from core.preprocessing import find_sector
 
 __all__ = ["ALLOWED", "is_dicom", "n_frames", "read_dicom"]
 
+_log = logging.getLogger(__name__)
 # pydicom's remarks on odd files quote their values, which might name somebody. We judge files ourselves.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
@@ -149,7 +151,11 @@ def _one_sentence(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(data, *arguments, **options)
         except ImageError:
             raise
-        except Exception:
+        except Exception as error:
+            # The kind and the place are all that a log may keep, and enough to tell a defect of ours from hostile bytes.
+            place = extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            _log.warning("%s at %s while reading a DICOM file", type(error).__name__, where)
             raise damaged(dicom_name(data), "DICOM") from None
 
     return judged

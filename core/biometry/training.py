@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from core.zoo.registry import load_model
 from core.zoo.runtime import CompiledNetwork, tensorflow
 from core.zoo.training.card_texts import start_licence
 from core.zoo.training.images import scaled
+from core.zoo.training.resuming import RECORD_NAME, check_resumable
 from core.zoo.training.start import IMAGES, scale_to_unit
 from core.zoo.weights import WEIGHTS_NAME, round_to_half, save_weights, sha256_of
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 CHECKPOINT_NAME = "checkpoint"
 HISTORY_NAME = "history.csv"
-RECORD_NAME = "training.json"
 VALIDATION_BATCH = 32
 AUGMENTING_THREADS = 2
 PREPROCESSING = PreprocessingSettings(aspect="pad")
@@ -78,7 +77,7 @@ def train_heads(
     """
     train_side, validation_side = sides(table, settings)
     out.mkdir(parents=True, exist_ok=True)
-    _check_resumable(out, settings, [str(weights), start])
+    check_resumable(out, {**asdict(settings), "weights": str(weights), "start": start})
     report(f"reading {len(train_side) + len(validation_side)} frames")
     train = read_heads(train_side, PREPROCESSING, settings.size)
     validation = read_heads(validation_side, PREPROCESSING, settings.size)
@@ -279,21 +278,6 @@ def _objective(settings: HeadSettings) -> dict[str, Any]:
         return keras.ops.mean(crossed, axis=(1, 2)) + overlap(true, logits)
 
     return {"loss": loss, "metrics": [overlap]}
-
-
-def _check_resumable(out: Path, settings: HeadSettings, began: list[str | None]) -> None:
-    """Refuse to go on with a training of other settings; start a fresh record otherwise."""
-    record = json.loads(json.dumps({**asdict(settings), "start": began}))
-    path = out / RECORD_NAME
-    if path.exists():
-        if json.loads(path.read_text(encoding="utf-8")) != record:
-            raise DatasetError(
-                f"The folder {str(out)!r} holds an unfinished training with other settings; "
-                "use those again, choose another folder, or delete it."
-            )
-    elif (out / WEIGHTS_NAME).exists():
-        raise DatasetError(f"The folder {str(out)!r} holds a trained model already; choose another folder.")
-    path.write_text(json.dumps(record), encoding="utf-8")
 
 
 def _card(

@@ -6,7 +6,6 @@ that ships.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ import numpy as np
 
 from core.augmentation import PRESETS as AUGMENTATIONS
 from core.datasets import Table
-from core.errors import DatasetError
 from core.evaluation import accuracy, confusion_matrix
 from core.preprocessing import PreprocessingSettings
 from core.zoo.architectures import POOLED_LAYER, Backbone, build_classifier, get_backbone
@@ -29,6 +27,7 @@ from core.zoo.runtime import CompiledNetwork, computes_bfloat16, tensorflow
 from core.zoo.training.card_texts import data_licences, limitations, limitations_of_classes, start_licence
 from core.zoo.training.frozen import FEATURES_NAME, FeatureCache
 from core.zoo.training.images import CHAINS, ImageSet, classes_of, prepared, scaled, with_validation
+from core.zoo.training.resuming import RECORD_NAME, check_resumable
 from core.zoo.training.settings import TrainingSettings
 from core.zoo.training.severity import train_detector
 from core.zoo.training.stages import BEST_NAME, CHECKPOINT_NAME, Work, fine_tune, frozen_layer, train_head
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 
 Report = Callable[[str], None]
 TYPICALITY_IMAGES = 2000
-RECORD_NAME = "training.json"
 
 
 def train(
@@ -91,7 +89,7 @@ def train(
     table = with_validation(table, settings)
     classes = classes_of(table, settings)
     out.mkdir(parents=True, exist_ok=True)
-    _check_resumable(out, settings, classes, weights)
+    check_resumable(out, {**asdict(settings), "classes": classes, "weights": str(weights)})
     preprocessing = preprocessing or PreprocessingSettings()
     backbone = get_backbone(settings.backbone)
     size = settings.size or backbone.default_size
@@ -152,21 +150,6 @@ def _precision(wanted: str) -> Iterator[str]:
         yield chosen
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def _check_resumable(out: Path, settings: TrainingSettings, classes: list[str], weights: str | Path | None) -> None:
-    """Refuse to go on with a training of other settings; start a fresh record otherwise."""
-    record = json.loads(json.dumps({**asdict(settings), "classes": classes, "weights": str(weights)}))
-    path = out / RECORD_NAME
-    if path.exists():
-        if json.loads(path.read_text(encoding="utf-8")) != record:
-            raise DatasetError(
-                f"The folder {str(out)!r} holds an unfinished training with other settings; "
-                "use those again, choose another folder, or delete it."
-            )
-    elif (out / WEIGHTS_NAME).exists():
-        raise DatasetError(f"The folder {str(out)!r} holds a trained model already; choose another folder.")
-    path.write_text(json.dumps(record), encoding="utf-8")
 
 
 def _finish(
