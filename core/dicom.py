@@ -152,7 +152,7 @@ def _one_sentence(function: Callable[..., Any]) -> Callable[..., Any]:
         except ImageError:
             raise
         except Exception as error:
-            # The kind and the place are all that a log may keep, and enough to tell a defect of ours from hostile bytes.
+            # Kind and place are all that a log may keep, and enough to tell a defect of ours from hostile bytes.
             place = extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
             _log.warning("%s at %s while reading a DICOM file", type(error).__name__, where)
