@@ -30,6 +30,7 @@ def cross_validate(
     *,
     fold: int | None = None,
     weights: str | Path | None = "imagenet",
+    start: Path | None = None,
     command: str = "",
     report: Callable[[str], None] = print,
     progress: Callable[[float], None] = lambda share: None,
@@ -43,6 +44,9 @@ def cross_validate(
     ----------
     fold : int, optional
         Only this one, to compare trials cheaply.
+    start : Path, optional
+        A trial's folder of an earlier cross-validation: each fold begins with the layers of that trial's same fold,
+        which has not seen the fold's validation side either.
 
     Raises
     ------
@@ -58,7 +62,16 @@ def cross_validate(
             folder = out / name / f"fold_{number}"
             if not _finished(folder, settings):
                 report(f"{name}, fold {number + 1} of {trial.folds}")
-                train_heads(table, settings, folder, weights=weights, command=command, report=report, progress=progress)
+                train_heads(
+                    table,
+                    settings,
+                    folder,
+                    weights=weights,
+                    start=start / folder.name if start else None,
+                    command=command,
+                    report=report,
+                    progress=progress,
+                )
             parts.append(pd.read_csv(folder / HEADS_NAME).assign(trial=name, fold=number))
         found = as_rows(pd.concat(parts, ignore_index=True))
         figures = figures_of(found)

@@ -49,7 +49,7 @@ def train_heads(
     out: Path,
     *,
     weights: str | Path | None = "imagenet",
-    start: str | None = None,
+    start: Path | None = None,
     command: str = "",
     default: bool = False,
     report: Callable[[str], None] = print,
@@ -65,8 +65,8 @@ def train_heads(
         Of HC18: circumference, pixel size and an annotation beside each frame. Test rows are never read.
     weights : ``"imagenet"``, Path or None
         Where the backbone starts.
-    start : str, optional
-        An installed model of heads; layers of the same name and shape start from its weights instead.
+    start : Path, optional
+        The folder of a model of heads; layers of the same name and shape start from its weights instead.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def train_heads(
     """
     train_side, validation_side = sides(table, settings)
     out.mkdir(parents=True, exist_ok=True)
-    check_resumable(out, {**asdict(settings), "weights": str(weights), "start": start})
+    check_resumable(out, {**asdict(settings), "weights": str(weights), "start": start and start.name})
     report(f"reading {len(train_side) + len(validation_side)} frames")
     train = read_heads(train_side, PREPROCESSING, settings.size)
     validation = read_heads(validation_side, PREPROCESSING, settings.size)
@@ -92,7 +92,9 @@ def train_heads(
         chosen = np.random.default_rng(settings.seed).permutation(len(train))[:IMAGES]
         scale_to_unit(model, last_started, _inputs(train.images[chosen], settings))
     if start:
-        began = f"{_copy_layers(load_model(start), model)} layers of {start}; the others: {began}"
+        began = (
+            f"{_copy_layers(load_model(start.name, start.parent), model)} layers of {start.name}; the others: {began}"
+        )
         report(f"starting from {began}")
     if settings.output == CIRCUMFERENCE:
         # A network that begins at the mean has only the differences to learn.

@@ -61,9 +61,16 @@ def register(commands: Any) -> None:
     command.add_argument(
         "--weights", default="imagenet", help="imagenet (downloads), none, or a local .weights.h5 file"
     )
+    command.add_argument(
+        "--start",
+        type=Path,
+        metavar="TRIAL",
+        help="the folder of an earlier run's trial, whose same fold each begins with",
+    )
     command.add_argument("--epochs", type=positive)
     command.add_argument("--batch-size", type=positive)
     command.add_argument("--learning-rate", type=float)
+    command.add_argument("--dropout", type=float)
     command.add_argument("--size", type=positive)
     command.add_argument("--seed", type=natural)
     json_option(command)
@@ -252,7 +259,7 @@ def _cross_validate(options: argparse.Namespace) -> int:
     from core.biometry.settings import HeadSettings
     from core.datasets import load
 
-    names = ("output", "folds", "epochs", "batch_size", "learning_rate", "size", "seed")
+    names = ("output", "folds", "epochs", "batch_size", "learning_rate", "dropout", "size", "seed")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     base = HeadSettings(**given)
     backbones, losses = options.backbone or [base.backbone], options.loss or [base.loss]
@@ -263,6 +270,7 @@ def _cross_validate(options: argparse.Namespace) -> int:
         options.out,
         fold=options.fold,
         weights=starting_weights(options.weights),
+        start=options.start,
         command="python -m core " + shlex.join(options.arguments),
         progress=Progress("training"),
     )
