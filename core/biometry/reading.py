@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ from core.zoo.heads import (
     filled_window,
     frame_ellipse,
 )
-from core.zoo.registry import MODELS_FOLDER, list_cards
+from core.zoo.registry import MODELS_FOLDER, default_name, list_cards, load_model
 
 if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
@@ -362,6 +362,37 @@ def default_cards(folder: Path = MODELS_FOLDER) -> tuple[Card | None, Card | Non
     cards = [card for card in list_cards(folder, with_weights=True) if card.task == TASK]
     regression = next((card for card in cards if card.measurement["output"] == CIRCUMFERENCE), None)
     return regression, next((card for card in cards if card.measurement["output"] == ELLIPSE), None)
+
+
+def open_reader(
+    name: str, folder: Path = MODELS_FOLDER, *, report: Callable[[str], None] = lambda sentence: None
+) -> HeadReader:
+    """A reader with a model of heads, the default of the other output beside it, the detector and the anatomy model.
+
+    Parameters
+    ----------
+    name : str
+        A regression or a segmentation in ``folder``. Detector and anatomy model are the installed defaults.
+    report : callable
+        Gets a sentence for each check that has no model; frames are then read without it.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded, or the other output's default cannot.
+    """
+    model = load_model(name, folder)
+    is_regression = model.card.measurement["output"] == CIRCUMFERENCE
+    partner = default_cards(folder)[is_regression]
+    other = None if partner is None else load_model(partner.name, folder)
+    checks: dict[str, Any] = {}
+    for task in ("corruption", "anatomy"):
+        try:
+            checks[task] = load_model(default_name(task))
+        except ModelError as error:
+            report(f"Frames are not checked for {task}: {error}")
+    regressor, segmenter = (model, other) if is_regression else (other, model)
+    return HeadReader(regressor, segmenter, checks.get("corruption"), checks.get("anatomy"))
 
 
 def _combined(

@@ -89,12 +89,12 @@ def train_heads(
     began = get_backbone(settings.backbone).start(weights)
     last_started = get_backbone(settings.backbone).last_started_layer
     if isinstance(weights, Path) and last_started:
+        _freeze(model, last_started)
         chosen = np.random.default_rng(settings.seed).permutation(len(train))[:IMAGES]
         scale_to_unit(model, last_started, _inputs(train.images[chosen], settings))
     if start:
-        began = (
-            f"{_copy_layers(load_model(start.name, start.parent), model)} layers of {start.name}; the others: {began}"
-        )
+        copied = _copy_layers(load_model(start.name, start.parent), model)
+        began = f"{copied} layers of {start.parent.name}/{start.name}; the others: {began}"
         report(f"starting from {began}")
     if settings.output == CIRCUMFERENCE:
         # A network that begins at the mean has only the differences to learn.
@@ -136,6 +136,13 @@ def _built(settings: HeadSettings, weights: str | Path | None) -> keras.Model:
     if settings.output == ELLIPSE:
         return build_segmenter(settings.backbone, size=settings.size, weights=weights, dropout=settings.dropout)
     return build_classifier(settings.backbone, 1, size=settings.size, weights=weights, dropout=settings.dropout)
+
+
+def _freeze(model: keras.Model, last: str) -> None:
+    """Leave the layers up to ``last`` as they started, as a training of classes does."""
+    names = [layer.name for layer in model.layers]
+    for layer in model.layers[: names.index(last) + 1]:
+        layer.trainable = False
 
 
 def _copy_layers(source: Any, model: keras.Model) -> int:
@@ -346,6 +353,7 @@ def _card(
             },
             "simulated": False,
             "start": began,
+            "frozen_to": backbone.last_started_layer if isinstance(weights, Path) else None,
         },
         split="by examination: those whose number is a multiple of 5 are test data and were never read; "
         + ("the rest in folds" if settings.fold is not None else "of the rest a share is validation data"),

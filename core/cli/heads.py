@@ -17,19 +17,18 @@ from core.cli.shared import (
     complain,
     data_option,
     json_option,
-    load_named,
     model_folder,
     natural,
     positive,
     print_json,
     starting_weights,
 )
-from core.errors import DatasetError, ModelError, ParameterError, PlaneLabError
+from core.errors import DatasetError, ParameterError, PlaneLabError
 from core.images import read_image
 
 if TYPE_CHECKING:
     from core.biometry.assessment import HeadAssessment
-    from core.biometry.reading import Estimate, HeadReader, HeadReading
+    from core.biometry.reading import Estimate, HeadReading
     from core.evaluation import Share
     from core.pixel_size import PixelSize
     from core.zoo.cards import Card
@@ -78,7 +77,7 @@ def register(commands: Any) -> None:
 
 def predict_heads(options: argparse.Namespace, card: Card) -> int:
     """Measure each image; the pixel size is that of the option, else the file's, else that of its depth ticks."""
-    from core.biometry.reading import check_pixel_size
+    from core.biometry.reading import check_pixel_size, open_reader
     from core.pixel_size import pixel_size_of
 
     if options.uncertainty or options.expert_below is not None:
@@ -97,7 +96,7 @@ def predict_heads(options: argparse.Namespace, card: Card) -> int:
             complain(f"{path}: {error}")
             bad += 1
     if frames:
-        reader = _reader(options.model, card)
+        reader = open_reader(card.name, model_folder(options.model), report=complain)
         for start in range(0, len(frames), PREDICTION_CHUNK):
             chosen = slice(start, start + PREDICTION_CHUNK)
             sizes = [size.mm if size else None for size in found[chosen]]
@@ -110,12 +109,14 @@ def predict_heads(options: argparse.Namespace, card: Card) -> int:
 def evaluate_heads(options: argparse.Namespace, card: Card) -> int:
     """Measure every frame of a data set and say how far off the model is."""
     from core.biometry.assessment import assess_heads, record_heads
+    from core.biometry.reading import open_reader
 
     if options.protocol:
         raise ParameterError("--protocol is for detectors of corruption; leave it out for this model.")
     table = _heads_table(options)
     folder = model_folder(options.model) / card.name
-    result = assess_heads(_reader(options.model, card), card, folder, table, progress=Progress("evaluating"))
+    reader = open_reader(card.name, folder.parent, report=complain)
+    result = assess_heads(reader, card, folder, table, progress=Progress("evaluating"))
     for problem in result.problems:
         complain(problem)
     if options.record:
@@ -149,27 +150,6 @@ def _heads_table(options: argparse.Namespace) -> Any:
     if not len(table):
         raise DatasetError(f"The data have no side {options.split!r}; leave --split out or choose train or test.")
     return table
-
-
-def _reader(name: str | None, card: Card) -> HeadReader:
-    """The model asked for with the installed default of the other output, the detector and the anatomy model."""
-    from core.biometry.reading import HeadReader, default_cards
-    from core.zoo.heads import CIRCUMFERENCE
-    from core.zoo.registry import MODELS_FOLDER, default_name, load_model
-
-    model = load_named(name)
-    is_regression = card.measurement["output"] == CIRCUMFERENCE
-    folder = model_folder(name)
-    partner = default_cards(folder)[is_regression]
-    other = None if partner is None else load_model(partner.name, folder)
-    others = {}
-    for task in ("corruption", "anatomy"):
-        try:
-            others[task] = load_model(default_name(task, MODELS_FOLDER), MODELS_FOLDER)
-        except ModelError as error:
-            complain(f"Frames are not checked for {task}: {error}")
-    regressor, segmenter = (model, other) if is_regression else (other, model)
-    return HeadReader(regressor, segmenter, others.get("corruption"), others.get("anatomy"))
 
 
 def _print_reading(
