@@ -1,9 +1,9 @@
 """Head circumference: error, agreement and interval of the models, beside what is published.
 
-    python -m benchmarks.heads [COMPARISON.csv ...] > docs/head_circumference.md
+    python -m benchmarks.heads > docs/head_circumference.md
 
-Nothing is measured again: everything stands in the models' ``evaluation.csv``, written by the commands in
-models/README.md, and in the ``comparison.csv`` of cross-validations.
+Nothing is measured again: everything stands in the models' ``evaluation.csv``, ``validation.csv`` and
+``out_of_fold.csv``, written by the commands in models/README.md.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from pathlib import Path
 import pandas as pd
 
 from core.biometry.assessment import TRIMESTERS, figures_of, read_head_evaluation
+from core.biometry.calibration import HEADS_NAME, OTHERS_NAME
+from core.biometry.cross_validation import as_rows
+from core.biometry.interval import SHARES, relative_of
 from core.biometry.reading import TASK
 from core.evaluation import Share
 from core.published import HEADS
 from core.zoo import list_cards
 from core.zoo.cards import Card
+from core.zoo.registry import MODELS_FOLDER
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("comparisons", type=Path, nargs="*", metavar="COMPARISON.csv")
-    options = parser.parse_args()
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     cards = [card for card in list_cards() if card.task == TASK]
     print("# Head circumference\n")
     print(
@@ -33,11 +35,12 @@ def main() -> None:
         "examinations. Limits of agreement are bias -+ 1.96 standard deviations (Bland and Altman 1986). Trimesters "
         "are told by the circumference under the formula of Hadlock et al. 1984, below 14 and below 28 weeks.\n"
     )
-    for card in cards:
+    final = [card for card in cards if card.training["fold"] is None]
+    for card in final:
         _model(card)
-    _intervals(cards)
-    for path in options.comparisons:
-        _comparison(path)
+    _intervals(final)
+    _folds(final)
+    _comparison([card for card in cards if card not in final])
     print("## Published\n\n| what | data | mean absolute error | source | remark |\n|---|---|---|---|---|")
     for one in HEADS:
         error = f"{one.mean_mm:.2f} ± {one.deviation_mm:.2f} mm"
@@ -75,27 +78,57 @@ def _line(name: str, rows: pd.DataFrame) -> None:
 
 def _intervals(cards: list[Card]) -> None:
     print("## Prediction intervals\n")
-    print("Split conformal on the validation frames, each examination counted once; relative to the value.\n")
-    print("| model | 90 % interval | frames | examinations |\n|---|---|---|---|")
+    print(
+        "Split conformal on the validation frames, each examination counted once; half the width over the value, by "
+        "the predicted circumference over the side of the network's input. How the width goes with size is told by the "
+        "predictions out of fold below.\n"
+    )
+    print(f"| model | {' | '.join(f'at {share:g}' for share in SHARES)} | frames | examinations |")
+    print(f"|---|{'---|' * len(SHARES)}---|---|")
     for card in cards:
         interval = card.measurement.get("interval", {})
-        half = interval.get("relative")
-        width = "none" if half is None else f"± {100 * half:.1f} %"
-        print(f"| {card.name} | {width} | {interval.get('n', 0)} | {interval.get('n_examinations', 0)} |")
+        halves = [relative_of(card, share) for share in SHARES]
+        cells = ["none" if half is None else f"± {half:.1%}".replace("%", " %") for half in halves]
+        print(f"| {card.name} | {' | '.join(cells)} | {interval.get('n', 0)} | {interval.get('n_examinations', 0)} |")
     print()
 
 
-def _comparison(path: Path) -> None:
-    print(f"## Compared out of fold ({path.name})\n")
+def _folds(cards: list[Card]) -> None:
+    print("## Out of fold\n")
     print(
-        "| backbone | output | loss | folds | frames | mean error | median | bias |\n|---|---|---|---|---|---|---|---|"
+        "Five folds by examination over all frames that are no test data: each frame is measured by the one network of "
+        "five that has not seen it. The networks are smaller and trained for less long than those above "
+        "(`python -m core cross-validate` in models/README.md), so their errors are larger.\n"
     )
-    for row in pd.read_csv(path).to_dict("records"):
-        errors = " | ".join(
-            f"{row[f'{key}_mm']:.2f} [{row[f'{key}_low']:.2f}, {row[f'{key}_high']:.2f}]"
-            for key in ("mae", "median", "bias")
-        )
-        print(f"| {row['backbone']} | {row['output']} | {row['loss']} | {row['folds']} | {row['n']} | {errors} |")
+    _errors([(f"like {card.name}", MODELS_FOLDER / card.name / OTHERS_NAME) for card in cards], trimesters=True)
+
+
+def _comparison(cards: list[Card]) -> None:
+    print("## Backbones and losses\n")
+    print(
+        "Trained alike on four folds and measured on the fifth; cards, histories and predictions ship, weights do not. "
+        "What each backbone starts from stands in its card: MobileNetV2 from all of its ImageNet weights, VGG16 from "
+        "those of its first three blocks, which stay as they are, and ResNet50 from random values, because no weights "
+        "of it are at hand. So this compares starts as well as backbones.\n"
+    )
+    _errors([(card.title, MODELS_FOLDER / card.name / HEADS_NAME) for card in cards], trimesters=False)
+
+
+def _errors(tables: list[tuple[str, Path]], *, trimesters: bool) -> None:
+    heads = ("model", "frames", "mean error", "median", "bias", "limits of agreement", "relative")
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    for title, path in tables:
+        if not path.is_file():
+            continue
+        rows = as_rows(pd.read_csv(path))
+        parts = {title: rows}
+        if trimesters:
+            parts |= {f"{title}, {name} trimester": rows[rows["trimester"] == name] for name in TRIMESTERS}
+        for name, part in parts.items():
+            figures = figures_of(part)
+            limits = f"{_mm(figures['loa_low'])} to {_mm(figures['loa_high'])}"
+            cells = [*(_mm(figures[key]) for key in ("mae", "median", "bias")), limits, _percent(figures["relative"])]
+            print(f"| {name} | {figures['mae'].n} | {' | '.join(cells)} |")
     print()
 
 

@@ -289,7 +289,14 @@ def _write_head_model(folder: Path, model, architecture: dict, output: str, refu
         architecture=architecture,
         measurement={
             "output": output,
-            "interval": {"level": 0.9, "relative": 0.05, "n": 10, "n_examinations": 10},
+            "interval": {
+                "level": 0.9,
+                "relative": 0.05,
+                "exponent": 0.0,
+                "greatest_share": None,
+                "n": 10,
+                "n_examinations": 10,
+            },
             **({"refusal": refusal} if refusal else {}),
         },
     ).write(folder)

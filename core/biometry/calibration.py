@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,25 +19,38 @@ from core.zoo.cards import Card
 from core.zoo.heads import HeadSegmenter, ellipses_in
 from core.zoo.registry import load_model
 
-HEADS_NAME = "validation.csv"
+HEADS_NAME, OTHERS_NAME = "validation.csv", "out_of_fold.csv"
+COLUMNS = ["image", "patient", "pixel_size_mm", "true_mm", "predicted_mm"]
 CHUNK = 32
 
 
-def calibrate(folder: Path, train: HeadSet, validation: HeadSet) -> Card:
+def calibrate(folder: Path, train: HeadSet, validation: HeadSet, others: Path | None = None) -> Card:
     """Write interval, bounds of refusal and ``seen.csv`` of the model in ``folder``; its card is returned.
 
     Parameters
     ----------
     train, validation : HeadSet
         The sides that it was trained and validated on.
+    others : Path, optional
+        ``out_of_fold.csv`` of a cross-validation, which tells how errors go with size. It is kept beside the model, and
+        read from there when it is not given.
 
     Raises
     ------
     ModelError
-        If ``validation.csv`` is missing or is not that of these frames.
+        If ``validation.csv`` is missing or is not that of these frames, or the predictions out of fold are of others.
     """
     model = load_model(folder.name, folder.parent)
-    card = calibrated(model.card, _predicted(folder, validation))
+    kept = folder / OTHERS_NAME
+    if others is None and kept.is_file():
+        others = kept
+    out_of_fold = None
+    if others is not None:
+        advice = "cross-validate on the data that the model was trained on."
+        out_of_fold = _predictions(others, [train, validation], advice)
+        out_of_fold[COLUMNS].to_csv(kept, index=False)
+    predicted = _predictions(folder / HEADS_NAME, [validation], f"train the model {folder.name!r} again on this data.")
+    card = calibrated(model.card, predicted, out_of_fold)
     if isinstance(model, HeadSegmenter):
         card = replace(card, measurement={**card.measurement, "refusal": _bounds(model, train, validation)})
     write_seen(folder, train.paths)
@@ -60,15 +74,13 @@ def settings_of(card: Card) -> HeadSettings:
     return HeadSettings(**{one.name: card.training[one.name] for one in fields(HeadSettings)})
 
 
-def _predicted(folder: Path, validation: HeadSet) -> pd.DataFrame:
-    path = folder / HEADS_NAME
-    advice = f"train the model {folder.name!r} again."
+def _predictions(path: Path, heads: Sequence[HeadSet], advice: str) -> pd.DataFrame:
+    """A table of predictions of exactly these heads, with the share of the input's side that each comes to."""
     try:
         rows = pd.read_csv(path)
     except (OSError, ValueError) as error:
-        raise ModelError(f"{HEADS_NAME} cannot be read; {advice}") from error
-    if sorted(rows.get("image", ())) != sorted(path.name for path in validation.paths):
-        raise ModelError(
-            f"{HEADS_NAME} is of other frames than those given; give the data that {folder.name!r} was trained on."
-        )
-    return rows
+        raise ModelError(f"{path.name} cannot be read; {advice}") from error
+    sides = {image.name: mm for part in heads for image, mm in zip(part.paths, part.millimetres, strict=True)}
+    if not set(COLUMNS) <= set(rows) or sorted(rows["image"]) != sorted(sides):
+        raise ModelError(f"{path.name} is of other frames than those given; {advice}")
+    return rows.assign(share=rows["predicted_mm"] / rows["image"].map(sides))

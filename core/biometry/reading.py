@@ -290,11 +290,12 @@ class HeadReader:
     ) -> list[tuple[Estimate | None, list[str]]]:
         images, matrices = zip(*(self.regressor.prepare_cleaned(one) for one in cleaned), strict=True)
         lengths, typicality = self.regressor.circumferences(np.stack(images))
-        relative = relative_of(self.regressor.card)
+        card = self.regressor.card
         found: list[tuple[Estimate | None, list[str]]] = []
         for length, score, matrix, size in zip(lengths, typicality, matrices, sizes, strict=True):
-            doubts = doubt_of_typicality(score, self.regressor.card)
+            doubts = doubt_of_typicality(score, card)
             if length > 0:
+                relative = relative_of(card, length / card.size)
                 found.append((Estimate(float(length / matrix[0, 0]), size, relative), doubts))
             else:
                 found.append((None, [NO_LENGTH, *doubts]))
@@ -306,7 +307,7 @@ class HeadReader:
         card = self.segmenter.card
         images, matrices = zip(*(self.segmenter.prepare_cleaned(one) for one in cleaned), strict=True)
         masks = self.segmenter.masks(np.stack(images))
-        relative, bounds = relative_of(card), card.measurement.get("refusal", {})
+        bounds = card.measurement.get("refusal", {})
         found: list[tuple[Estimate | None, Ellipse | None, Evidence | None, list[str]]] = []
         answers = zip(cleaned, masks, ellipses_in(masks, card.size), matrices, sizes, strict=True)
         for one, mask, ellipse, matrix, size in answers:
@@ -315,6 +316,7 @@ class HeadReader:
                 continue
             evidence = evidence_of(mask, ellipse, card.size, filled_window(one, matrix))
             outline = frame_ellipse(ellipse, matrix)
+            relative = relative_of(card, ellipse.circumference / card.size)
             estimate = Estimate(outline.circumference, size, relative)
             found.append((estimate, outline, evidence, doubts_about(evidence, bounds)))
         return found

@@ -43,6 +43,9 @@ def register(commands: Any) -> None:
     )
     command.add_argument("--model", metavar="NAME", required=True, help="a model of heads, or its folder")
     data_option(command)
+    command.add_argument(
+        "--out-of-fold", type=Path, metavar="FILE", help="predictions of a cross-validation: intervals go with size"
+    )
 
     command = add_command(
         commands,
@@ -217,6 +220,7 @@ def _millimetres(share: Share) -> str:
 def _calibrate(options: argparse.Namespace) -> int:
     from core.biometry.calibration import calibrate, settings_of
     from core.biometry.data import read_heads
+    from core.biometry.interval import SHARES, relative_of
     from core.biometry.training import PREPROCESSING, sides
     from core.datasets import load
 
@@ -225,11 +229,13 @@ def _calibrate(options: argparse.Namespace) -> int:
         raise ParameterError(f"{card.name} measures no heads; choose a model of the task head_circumference.")
     settings = settings_of(card)
     train, validation = (read_heads(one, PREPROCESSING, settings.size) for one in sides(load(options.data), settings))
-    card = calibrate(model_folder(options.model) / card.name, train, validation)
+    card = calibrate(model_folder(options.model) / card.name, train, validation, options.out_of_fold)
     interval = card.measurement["interval"]
-    half = "unknown" if interval["relative"] is None else f"+- {100 * interval['relative']:.1f} %"
+    halves = [(share, relative_of(card, share)) for share in SHARES]
+    known = ", ".join(f"+- {half:.1%} at {share:g}" for share, half in halves if half is not None)
     print(
-        f"{card.name}: 90 % interval {half}, from {interval['n']} frames of {interval['n_examinations']} examinations"
+        f"{card.name}: 90 % interval by the circumference over the input's side: {known or 'unknown'}; from "
+        f"{interval['n']} frames of {interval['n_examinations']} examinations"
     )
     return EXIT_OK
 

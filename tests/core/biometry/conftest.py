@@ -16,6 +16,7 @@ from core.zoo.cards import Card
 NET = 64
 PIXEL_MM = 0.5
 SIDE = 96
+INTERVAL = {"level": 0.9, "relative": 0.02, "exponent": 0.0, "greatest_share": None, "n": 20, "n_examinations": 20}
 
 
 def draw_head(ellipse: Ellipse, shape: tuple[int, int], seed: int) -> np.ndarray:
@@ -115,8 +116,7 @@ def bright_segmenter():
     model = keras.Model(inputs, layer(halved))
     layer.set_weights([np.full((1, 1, 3, 1), 20.0, np.float32), np.array([-30.0], np.float32)])
     refusal = {"certainty": 0.8, "agreement": 0.9, "inside": 0.9, "axis_ratio": [0.65, 0.95]}
-    interval = {"level": 0.9, "relative": 0.02, "n": 20, "n_examinations": 20}
-    return HeadSegmenter(card_of("bright", "ellipse", refusal=refusal, interval=interval), model)
+    return HeadSegmenter(card_of("bright", "ellipse", refusal=refusal, interval=INTERVAL), model)
 
 
 @pytest.fixture(scope="session")
@@ -131,5 +131,5 @@ def constant_regressor():
     model.layers[-1].set_weights([np.zeros((64, 1), np.float32), np.array([1.5], np.float32)])
     network = CompiledNetwork(model, input_range=(0.0, 1.0), feature_layer="features", pooled_layer=POOLED_LAYER)
     pooled = network.forward(np.random.default_rng(0).random((12, NET, NET)).astype(np.float32))[1]
-    card = card_of("constant", "circumference", interval={"level": 0.9, "relative": 0.05, "n": 20, "n_examinations": 9})
+    card = card_of("constant", "circumference", interval=INTERVAL | {"relative": 0.05})
     return HeadRegressor(card, network, Typicality.fit(pooled, np.zeros(12, int)))

@@ -4,8 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.biometry.interval import around, relative_bound
+from core.biometry.interval import around, calibrated, exponent_of, relative_bound, relative_of
 from core.errors import ParameterError
+from core.zoo.cards import Card
+from core.zoo.registry import MODELS_FOLDER
+
+SHIPPED = MODELS_FOLDER / "mobilenet_v2_head"
 
 
 def test_of_nine_examinations_the_largest_error_bounds_the_tenth():
@@ -62,15 +66,68 @@ def test_what_cannot_be_bounded_is_a_sentence(errors, examinations, level):
         relative_bound(np.array(errors), np.array(examinations), level)
 
 
-def test_a_card_keeps_the_interval_of_measured_frames(trained_heads):
-    from core.biometry.interval import calibrated
-    from core.zoo import read_card
+def measured(shares, errors, prefix="examination"):
+    """Rows of heads of 100 mm whose predictions are off by these relative errors."""
+    patients = [f"{prefix} {number}" for number in range(len(shares))]
+    predicted = 100 / (1 - np.asarray(errors))
+    return pd.DataFrame({"patient": patients, "true_mm": 100.0, "predicted_mm": predicted, "share": shares})
 
-    card = read_card("length", trained_heads)
-    rows = pd.DataFrame(
-        {"patient": np.arange(10).astype(str), "true_mm": 100.0, "predicted_mm": [*np.arange(101, 110), np.nan]}
-    )
+
+@pytest.fixture
+def card():
+    return Card.read(SHIPPED)
+
+
+def test_a_card_keeps_the_interval_of_measured_frames(card):
+    rows = measured(np.ones(10), [*np.arange(1, 10) / 100, np.nan])
     interval = calibrated(card, rows).measurement["interval"]
-    assert interval["relative"] == pytest.approx(9 / 109)
-    assert (interval["n"], interval["n_examinations"]) == (9, 9)
+    assert interval["relative"] == pytest.approx(0.09)
+    assert (interval["exponent"], interval["n"], interval["n_examinations"]) == (0, 9, 9)
     assert calibrated(card, rows[:5]).measurement["interval"]["relative"] is None
+    assert relative_of(calibrated(card, rows[:5]), 1.0) is None
+
+
+def test_the_power_that_errors_go_with_size_by_is_found():
+    generator = np.random.default_rng(0)
+    shares = generator.uniform(0.7, 2, 4000)
+    errors = np.abs(generator.normal(size=4000)) * 0.02 * shares**-1.5
+    assert exponent_of(shares, errors) == pytest.approx(-1.5, abs=0.15)
+    with pytest.raises(ParameterError, match="several sizes"):
+        exponent_of(np.ones(5), np.full(5, 0.1))
+
+
+def test_small_heads_are_covered_as_often_as_large_ones(card):
+    generator = np.random.default_rng(1)
+
+    def drawn(count, prefix):
+        shares = generator.uniform(0.7, 2, count)
+        return measured(shares, np.minimum(np.abs(generator.normal(size=count)) * 0.02 * shares**-1.5, 0.5), prefix)
+
+    new = drawn(20_000, "new")
+    validation = drawn(400, "validation")
+    errors = (new["true_mm"] - new["predicted_mm"]).abs() / new["predicted_mm"]
+    shares = {}
+    for name, others in (("even", None), ("by size", drawn(600, "other"))):
+        kept = calibrated(card, validation, others)
+        inside = errors <= [relative_of(kept, share) for share in new["share"]]
+        shares[name] = [inside[new["share"] < 0.9].mean(), inside[new["share"] > 1.6].mean()]
+    assert np.abs(np.array(shares["by size"]) - 0.9).max() < 0.05
+    # Without what is known of sizes the small ones pay for the large ones.
+    assert shares["even"][0] < 0.8 < 0.95 < shares["even"][1]
+
+
+def test_the_frames_of_the_bound_do_not_decide_what_it_is_divided_by(card):
+    generator = np.random.default_rng(2)
+    shares = generator.uniform(0.7, 2, 50)
+    validation, others = measured(shares, 0.03 * shares**-1.0), measured(shares, 0.03 * shares**-1.0, "other")
+    spoilt = pd.concat([others, measured(shares, 0.03 * shares**5.0)])
+    assert calibrated(card, validation, spoilt).measurement == calibrated(card, validation, others).measurement
+
+
+def test_beyond_the_largest_head_known_an_interval_grows_no_narrower(card):
+    shares = np.linspace(0.7, 2, 50)
+    kept = calibrated(card, measured(shares, 0.03 / shares), measured(shares, 0.03 / shares, "other"))
+    assert relative_of(kept, 1.0) == pytest.approx(0.03, rel=0.01)
+    assert relative_of(kept, 0.5) == pytest.approx(0.06, rel=0.01)
+    assert relative_of(kept, 4.0) == relative_of(kept, 2.0)
+    assert type(relative_of(kept, np.float32(1.0))) is float
