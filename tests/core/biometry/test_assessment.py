@@ -25,6 +25,7 @@ from core.datasets import load
 from core.errors import DatasetError
 from core.evaluation import bootstrap_by_patient
 from core.zoo import registry
+from core.zoo.cards import Card
 
 
 def run(*arguments):
@@ -163,5 +164,8 @@ def test_a_cross_validation_goes_on_where_it_was_and_gathers_every_frame(heads, 
     assert found["image"].nunique() == len(found) == 48
     assert comparison["mae_mm"][0] == pytest.approx(found["error_mm"].abs().mean())
     assert pd.read_csv(tmp_path / "comparison.csv")["trial"].tolist() == ["cnn_mae"]
+    begun = tmp_path / "begun"
+    cross_validate(table, [trial], begun, fold=1, start=tmp_path / "cnn_mae", **quiet)
+    assert "layers of cnn_mae/fold_1;" in Card.read(begun / "cnn_mae" / "fold_1").training["start"]
     with pytest.raises(DatasetError, match="other settings"):
         cross_validate(table, [HeadSettings(**{**trial.__dict__, "epochs": 2})], tmp_path, **quiet)

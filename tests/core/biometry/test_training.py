@@ -11,10 +11,11 @@ from core.biometry.calibration import calibrate, settings_of
 from core.biometry.data import read_heads
 from core.biometry.seen import read_seen
 from core.biometry.settings import HeadSettings
-from core.biometry.training import PREPROCESSING, sides, train_heads
+from core.biometry.training import PREPROCESSING, _freeze, sides, train_heads
 from core.datasets import load
 from core.errors import DatasetError, ModelError
 from core.zoo import load_model, read_card
+from core.zoo.architectures import build_classifier
 from core.zoo.weights import sha256_of
 
 SETTINGS = HeadSettings(epochs=2, backbone="cnn", size=32, augmentation="none", dropout=0.0, validation_share=0.4)
@@ -84,9 +85,44 @@ def test_calibrating_again_changes_nothing_and_other_frames_are_refused(heads, t
         calibrate(folder, validation, train)
 
 
+def test_predictions_out_of_fold_are_kept_beside_the_model_and_used_again(heads, trained_heads, tmp_path):
+    folder = tmp_path / "length"
+    shutil.copytree(trained_heads / "length", folder)
+    train, validation = (read_heads(one, PREPROCESSING, 32) for one in sides(load(heads), SETTINGS))
+    parts = [(part, path, number) for part in (train, validation) for number, path in enumerate(part.paths)]
+    rows = pd.DataFrame(
+        {
+            "image": [path.name for _, path, _ in parts],
+            "patient": [part.patients[number] for part, _, number in parts],
+            "pixel_size_mm": [part.pixel_sizes[number] for part, _, number in parts],
+            "true_mm": [part.circumferences[number] for part, _, number in parts],
+        }
+    )
+    shares = rows["true_mm"] / [part.millimetres[number] for part, _, number in parts]
+    # Wrong by a share that falls with the square of the size.
+    rows["predicted_mm"] = rows["true_mm"] * (1 + 0.01 * shares**-2)
+    table = tmp_path / "out_of_fold.csv"
+    rows.assign(more=1).to_csv(table, index=False)
+    interval = calibrate(folder, train, validation, table).measurement["interval"]
+    assert interval["exponent"] == pytest.approx(-2, abs=0.1)
+    table.unlink()
+    assert calibrate(folder, train, validation).measurement["interval"] == interval
+    rows[:-1].to_csv(table, index=False)
+    with pytest.raises(ModelError, match="cross-validate"):
+        calibrate(folder, train, validation, table)
+
+
 def test_a_loaded_regression_repeats_its_validation(heads, trained_heads):
     _, side = sides(load(heads), SETTINGS)
     validation = read_heads(side, PREPROCESSING, 32)
     lengths, _ = load_model("length", trained_heads).circumferences(validation.images)
     rows = pd.read_csv(trained_heads / "length" / "validation.csv")
     np.testing.assert_allclose(lengths / validation.scales * validation.pixel_sizes, rows["predicted_mm"], rtol=1e-4)
+
+
+def test_layers_up_to_the_last_started_one_stay_as_they_are():
+    model = build_classifier("cnn", 1, size=32)
+    learning = [layer for layer in model.layers if layer.weights]
+    _freeze(model, learning[1].name)
+    assert [layer.trainable for layer in learning] == [False, False, *[True] * (len(learning) - 2)]
+    assert len(learning) > 2
