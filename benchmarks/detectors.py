@@ -1,6 +1,6 @@
 """The detectors beside the thesis's tables 5 to 8, by intensity and by SSIM: ``python -m benchmarks.detectors``.
 
-Nothing is predicted again: everything stands in the models' ``evaluation.csv``, written by the commands in
+Nothing is predicted again: everything stands in the models' ``evaluation.csv.gz``, written by the commands in
 models/README.md. Printed as Markdown for docs/detectors.md.
 """
 
@@ -29,7 +29,7 @@ def main() -> None:
     rows = {card.name: read_evaluation(card.name, classes=card.classes) for card in cards}
     print("# Detectors of corruption\n")
     print(
-        "Printed by `python -m benchmarks.detectors` from the models' evaluation.csv. Real frames of HC18's held-out "
+        "Printed by `python -m benchmarks.detectors` from the models' evaluations. Real frames of HC18's held-out "
         "examinations and of GE screens, corrupted by simulation; 95 % intervals by examination. The likeliest class "
         "is the answer; a detector of severities also knows *unknown*, which stands in the second table. *Full range*: "
         "steps from the thesis's limit to the end of the range, clean frames counted as often; *limits*: the same, and "

@@ -2,7 +2,7 @@
 
     python -m benchmarks.ensemble > docs/ensemble.md
 
-Nothing is predicted again: the calibrated probabilities stand in every model's ``evaluation.csv``. Data sets that not
+Nothing is predicted again: the calibrated probabilities stand in every model's evaluation. Data sets that not
 all models were evaluated on, and images without a label, are left out.
 """
 

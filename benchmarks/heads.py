@@ -2,7 +2,7 @@
 
     python -m benchmarks.heads > docs/head_circumference.md
 
-Nothing is measured again: everything stands in the models' ``evaluation.csv``, ``validation.csv`` and
+Nothing is measured again: everything stands in the models' ``evaluation.csv.gz``, ``validation.csv`` and
 ``out_of_fold.csv``, written by the commands in models/README.md.
 """
 
@@ -30,7 +30,7 @@ def main() -> None:
     cards = [card for card in list_cards() if card.task == TASK]
     print("# Head circumference\n")
     print(
-        "Printed by `python -m benchmarks.heads` from the models' evaluation.csv. Errors in mm against the published "
+        "Printed by `python -m benchmarks.heads` from the models' evaluations. Errors in mm against the published "
         "circumference, of frames that the model was not trained on; 95 % bootstrap intervals that draw whole "
         "examinations. Limits of agreement are bias -+ 1.96 standard deviations (Bland and Altman 1986). Trimesters "
         "are told by the circumference under the formula of Hadlock et al. 1984, below 14 and below 28 weeks.\n"

@@ -200,13 +200,13 @@ def prepared(sha256: str, pixels: np.ndarray, card: Card) -> np.ndarray:
 
 @st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
 def evaluation_rows(card: Card) -> pd.DataFrame:
-    """The rows of a model's ``evaluation.csv``, one an image; empty where it was never evaluated."""
+    """The rows of a model's ``evaluation.csv.gz``, one an image; empty where it was never evaluated."""
     return read_evaluation(card.name, classes=card.classes)
 
 
 @st.cache_resource(ttl="10s", max_entries=16, show_spinner=False)
 def assessments(card: Card) -> list[Assessment]:
-    """What a model did on each data set of its ``evaluation.csv``; shared, so not to be changed."""
+    """What a model did on each data set of its ``evaluation.csv.gz``; shared, so not to be changed."""
     return assessments_of(evaluation_rows(card), card.classes)
 
 
@@ -228,7 +228,7 @@ def _opened_reviews(url: str) -> ReviewStore:
 
 @st.cache_data(ttl="10s", max_entries=8, show_spinner=False)
 def head_evaluation(card: Card) -> pd.DataFrame:
-    """The rows of the ``evaluation.csv`` of a model of heads; empty where it was never evaluated."""
+    """The rows of the ``evaluation.csv.gz`` of a model of heads; empty where it was never evaluated."""
     return read_head_evaluation(card.name)
 
 

@@ -263,7 +263,7 @@ def negative_log_likelihood(
 ) -> float:
     """Mean of -ln of the true class's probability, in nats.
 
-    ``floor`` replaces smaller probabilities: rows of ``evaluation.csv`` keep five decimals, so theirs is 5e-6.
+    ``floor`` replaces smaller probabilities: rows of ``evaluation.csv.gz`` keep five decimals, so theirs is 5e-6.
     """
     probabilities, true = _paired(probabilities, true)
     if not len(true):

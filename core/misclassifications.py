@@ -23,7 +23,7 @@ from core.zoo.assessment import Assessment, confidence_in_answer
 
 ORDERS = {"most": "Most confident first", "least": "Least confident first"}
 FILTERS = ("patient", "source", "quality")
-"""Columns of ``evaluation.csv`` by which errors can be chosen, where it has them."""
+"""Columns of ``evaluation.csv.gz`` by which errors can be chosen, where it has them."""
 CENTRE_SHARE = 0.5
 """Of each side: the centre is the middle quarter of the image's area."""
 PLACES = {

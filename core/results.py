@@ -76,7 +76,7 @@ def comparison(
     Parameters
     ----------
     assessments : mapping
-        Of each model's name, those read from its ``evaluation.csv``.
+        Of each model's name, those read from its ``evaluation.csv.gz``.
     with_weights : sequence of str
         Names of the models whose weights are there.
 

@@ -25,7 +25,7 @@ from core.datasets import Table, read_pixels
 from core.errors import DatasetError, ImageError, MeasurementError, ModelError
 from core.evaluation import BOOTSTRAP_RESAMPLES, Share
 from core.library import is_phantom_id
-from core.zoo.assessment import EVALUATION_NAME
+from core.zoo.assessment import EVALUATION_NAME, UNREADABLE, write_evaluation
 from core.zoo.cards import Card, Metric
 from core.zoo.heads import CIRCUMFERENCE
 from core.zoo.registry import MODELS_FOLDER
@@ -212,7 +212,7 @@ def bootstrapped(values: np.ndarray, patients: np.ndarray, statistic: Statistic,
 
 
 def record_heads(assessment: HeadAssessment, card: Card, folder: Path, name: str, arguments: list[str]) -> Card:
-    """Write an assessment into the model's card and ``evaluation.csv`` under a data set's name, replacing an older one.
+    """Write an assessment into card and ``evaluation.csv.gz`` under a data set's name, replacing an older one.
 
     Parameters
     ----------
@@ -238,13 +238,13 @@ def record_heads(assessment: HeadAssessment, card: Card, folder: Path, name: str
     older = read_head_evaluation(folder.name, folder.parent)
     if len(older):
         rows = pd.concat([older[older["data"] != name], rows], ignore_index=True)
-    rows.to_csv(folder / EVALUATION_NAME, index=False)
+    write_evaluation(rows, folder)
     card.write(folder)
     return card
 
 
 def read_head_evaluation(name: str, folder: Path = MODELS_FOLDER) -> pd.DataFrame:
-    """The rows of ``models/<name>/evaluation.csv`` of a model of heads; empty where it was never evaluated.
+    """The rows of ``models/<name>/evaluation.csv.gz`` of a model of heads; empty where it was never evaluated.
 
     Raises
     ------
@@ -257,7 +257,7 @@ def read_head_evaluation(name: str, folder: Path = MODELS_FOLDER) -> pd.DataFram
     advice = f"write it again with python -m core evaluate --model {name} --data DIR --record NAME."
     try:
         rows = pd.read_csv(path, dtype={"patient": str, "refused": str})
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise ModelError(f"{EVALUATION_NAME} of model {name!r} cannot be read; {advice}") from error
     for column in ("image", "patient", "true_mm", "predicted_mm", "error_mm", "low_mm", "high_mm", "refused", "data"):
         if column not in rows:

@@ -57,7 +57,7 @@ class Review:
     reader : str
         Name, as the reader writes it.
     model, data, image_id : str
-        Which row of which ``evaluation.csv`` was shown.
+        Which row of which ``evaluation.csv.gz`` was shown.
     label, predicted : str
         That row's class and the model's answer.
     queue : str

@@ -6,6 +6,7 @@ Simulated and real images are never mixed: a data set is one or the other.
 from __future__ import annotations
 
 import shlex
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,7 +24,9 @@ from core.zoo.detection import ORIGINAL, UNKNOWN
 from core.zoo.prediction import Classifier, Prediction
 from core.zoo.registry import MODELS_FOLDER
 
-EVALUATION_NAME = "evaluation.csv"
+EVALUATION_NAME = "evaluation.csv.gz"
+UNREADABLE = (OSError, EOFError, zlib.error, ValueError)
+"""What reading a table can raise when its file is broken."""
 READ_AHEAD = 64
 FIRST_TRIMESTER_LIMIT_MM = 100.0
 """Head circumferences below it are first-trimester-like (BPD planes are taken at 11 to 14 weeks)."""
@@ -215,7 +218,7 @@ def _as_classes(labels: pd.Series, classes: list[str]) -> pd.Series:
 
 
 def record(assessment: Assessment, card: Card, folder: Path, name: str, arguments: list[str]) -> Card:
-    """Write an assessment into a model's card and ``evaluation.csv`` under a data set's name, replacing an older one.
+    """Write an assessment into card and ``evaluation.csv.gz`` under a data set's name, replacing an older one.
 
     Parameters
     ----------
@@ -233,13 +236,18 @@ def record(assessment: Assessment, card: Card, folder: Path, name: str, argument
     if path.exists():
         older = pd.read_csv(path, keep_default_na=False, low_memory=False)
         rows = pd.concat([older[older["data"] != name], rows], ignore_index=True)
-    rows.to_csv(path, index=False)
+    write_evaluation(rows, folder)
     card.write(folder)
     return card
 
 
+def write_evaluation(rows: pd.DataFrame, folder: Path) -> None:
+    """Write the rows of a model's evaluation; the same rows give the same bytes."""
+    rows.to_csv(folder / EVALUATION_NAME, index=False, compression={"method": "gzip", "mtime": 0})
+
+
 def read_evaluation(name: str, folder: Path = MODELS_FOLDER, *, classes: Sequence[str] = ()) -> pd.DataFrame:
-    """The rows of ``models/<name>/evaluation.csv``; empty where the model was never evaluated.
+    """The rows of ``models/<name>/evaluation.csv.gz``; empty where the model was never evaluated.
 
     Parameters
     ----------
@@ -258,7 +266,7 @@ def read_evaluation(name: str, folder: Path = MODELS_FOLDER, *, classes: Sequenc
     advice = f"write it again with python -m core evaluate --model {name} --data DIR --record NAME."
     try:
         rows = pd.read_csv(path, keep_default_na=False, low_memory=False)
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise ModelError(f"{EVALUATION_NAME} of model {name!r} cannot be read; {advice}") from error
     probabilities = [f"p_{one}" for one in classes]
     for column in ("image", "patient", "label", "predicted", "data", "simulated", *probabilities):
@@ -281,7 +289,7 @@ def read_evaluation(name: str, folder: Path = MODELS_FOLDER, *, classes: Sequenc
 
 
 def assessments_of(rows: pd.DataFrame, classes: list[str]) -> list[Assessment]:
-    """One assessment a data set from the rows of ``evaluation.csv``, in their order; ``layout`` is the set's name."""
+    """One assessment a data set from the rows of an evaluation, in their order; ``layout`` is the set's name."""
     if rows.empty:
         return []
     return [

@@ -244,7 +244,7 @@ def test_evaluate_record_writes_card_and_rows(models, shape_folder, capsys):
     recorded = [metric for metric in card.metrics if metric.data == "drawn shapes"]
     assert recorded
     assert "--record" not in recorded[0].command
-    assert len(pd.read_csv(models / "shapes" / "evaluation.csv")) == 72
+    assert len(pd.read_csv(models / "shapes" / "evaluation.csv.gz")) == 72
 
 
 def test_evaluate_of_heads_alone_gives_shares_and_the_small_ones_apart(models, tmp_path, capsys):

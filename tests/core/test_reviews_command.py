@@ -1,5 +1,6 @@
 """``python -m core reviews``: out of one database and into another, and what the summary says of made-up readers."""
 
+import gzip
 import json
 
 import numpy as np
@@ -49,7 +50,7 @@ def evaluated(classifier, tmp_path, monkeypatch):
     )
     for name in PLANES:
         rows[f"p_{name}"] = np.where(rows["predicted"] == name, 0.8, 0.1)
-    rows.to_csv(folder / "tiny" / "evaluation.csv", index=False)
+    rows.to_csv(folder / "tiny" / "evaluation.csv.gz", index=False)
     for function in (registry.list_cards, assessment.read_evaluation):
         monkeypatch.setattr(function, "__defaults__", (folder,))
     return rows
@@ -198,7 +199,7 @@ def test_what_cannot_be_used_is_one_line_and_nothing_is_imported(
 
 
 def test_a_damaged_evaluation_is_a_sentence(filled, database, tmp_path, capsys):
-    (tmp_path / "models" / "tiny" / "evaluation.csv").write_text("image,label\n1,2\n")
+    (tmp_path / "models" / "tiny" / "evaluation.csv.gz").write_bytes(gzip.compress(b"image,label\n1,2\n"))
     with pytest.raises(ModelError):
         assessment.read_evaluation("tiny", classes=PLANES)
     assert run("summary", "--database", database) == 2

@@ -205,7 +205,7 @@ def evaluated(head_models, use_models, tmp_path):
     for file in (head_models / "tiny_outline").iterdir():
         (folder / file.name).symlink_to(file)
     rows = rows_of_evaluation()
-    rows.to_csv(folder / "evaluation.csv", index=False)
+    rows.to_csv(folder / "evaluation.csv.gz", index=False)
     use_models(tmp_path)
     return rows
 

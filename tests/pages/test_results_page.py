@@ -19,7 +19,7 @@ def copied(tmp_path, use_models):
 
     folder = tmp_path / "models" / "mobilenet_v2_plane"
     folder.mkdir(parents=True)
-    for name in ("card.json", "history.csv", "evaluation.csv"):
+    for name in ("card.json", "history.csv", "evaluation.csv.gz"):
         shutil.copy(MODELS_FOLDER / folder.name / name, folder)
     use_models(folder.parent)
     return folder
@@ -88,7 +88,7 @@ def test_another_published_model_by_link(open_page, texts):
 
 def test_a_model_without_weights_history_and_evaluation_is_still_told_of(open_page, texts, copied):
     (copied / "history.csv").unlink()
-    (copied / "evaluation.csv").unlink()
+    (copied / "evaluation.csv.gz").unlink()
     app = open_page("results")
     assert not app.exception
     assert not app.error
@@ -106,6 +106,7 @@ def spoil(path, change):
 
 BAD = {
     "unreadable": lambda path: path.write_bytes(b'\xff\xfe\x00,\n"x'),
+    "cut off": lambda path: path.write_bytes(path.read_bytes()[:-2000]),
     "empty": lambda path: path.write_text(""),
     "no probability": lambda path: spoil(path, lambda frame: frame.drop(columns="p_NT", inplace=True)),
     "unknown class": lambda path: spoil(path, lambda frame: frame.replace("NT", "knee", inplace=True)),
@@ -116,11 +117,11 @@ BAD = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_a_bad_evaluation_is_one_sentence_and_the_rest_stays(open_page, texts, copied, kind):
-    BAD[kind](copied / "evaluation.csv")
+    BAD[kind](copied / "evaluation.csv.gz")
     app = open_page("results")
     assert not app.exception
     assert len(app.error) == 1
-    assert "evaluation.csv" in app.error[0].value
+    assert "evaluation.csv.gz" in app.error[0].value
     assert "core evaluate" in app.error[0].value
     assert len([key for key in chart_keys(app) if "history" in key]) == 2
 

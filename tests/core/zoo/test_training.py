@@ -360,7 +360,7 @@ def test_labels_the_model_does_not_know_are_named(assessed, shape_folder, tmp_pa
 def test_evaluation_without_a_column_says_which(assessed):
     model, result, folder = assessed
     record(result, model.card, folder, "shapes", ["evaluate"])
-    path = folder / "evaluation.csv"
+    path = folder / "evaluation.csv.gz"
     pd.read_csv(path).drop(columns="predicted").to_csv(path, index=False)
     with pytest.raises(ModelError, match="predicted"):
         read_evaluation("shapes", folder.parent)
