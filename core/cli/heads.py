@@ -265,7 +265,7 @@ def _cross_validate(options: argparse.Namespace) -> int:
             print_json(row)
         else:
             print(
-                f"{row['backbone']}, {row['loss']}: mean absolute error {row['mae_mm']:.2f} mm "
+                f"{row['trial']}: mean absolute error {row['mae_mm']:.2f} mm "
                 f"[{row['mae_low']:.2f}, {row['mae_high']:.2f}], n = {row['n']}"
             )
     return EXIT_OK
