@@ -20,16 +20,16 @@ from core.zoo.detection import Verdict
 
 NO_OUTLINE = "No outline of a head is found in this frame; measure a frame that shows a whole head."
 QUANTILE = 0.01
-"""Of the validation heads that each bound costs. Trunks reach 0.93 of the agreement, where heads have 0.96: there is no
-room for a margin."""
+"""Of the validation heads that each bound costs; trunks come so near to heads that there is no room for a margin."""
 SHAPE_MARGIN = 1.5
 """How much farther from the median than that quantile the bounds of the axis ratio lie: heads differ."""
 USUAL_INSIDE = 0.95
 """A head whose outline leaves the frame by less is measured, however whole the validation heads are."""
 OUTLINE_POINTS = 360
 TOLERATED = {"blur": 3.0}
-"""Severities below which a kind leaves the error as it is, measured on HC18's validation frames with the outline: under
-blur of the severities 1 to 3 it is 1.7 to 1.9 mm on average, as on clean frames, and 4.5 mm under severity 4."""
+"""Severities below which a kind leaves the error as it is: up to severity 3 of blur the outline is off by 1.5 to 1.7 mm,
+where clean frames have 1.4, and by 3.4 mm under severity 4 (``python -m benchmarks.head_refusals --split validation
+--frames 24``). Other kinds are refused as soon as they are seen, also where the outline would bear more of them."""
 BRAIN = "brain"
 SURE_OF_ANATOMY = 0.9
 """What the model of anatomies must reach for another one than the brain before a frame is refused for it."""
