@@ -27,7 +27,7 @@ USUAL_INSIDE = 0.95
 """A head whose outline leaves the frame by less is measured, however whole the validation heads are."""
 OUTLINE_POINTS = 360
 TOLERATED = {"blur": 3.0}
-"""Severities below which a kind leaves the error as it is: up to severity 3 of blur the outline is off by 1.5 to 1.7 mm,
+"""Severities below which a kind leaves the error as it is: up to severity 3 of blur the outline is off by 1.5 to 1.7,
 where clean frames have 1.4, and by 3.4 mm under severity 4 (``python -m benchmarks.head_refusals --split validation
 --frames 24``). Other kinds are refused as soon as they are seen, also where the outline would bear more of them."""
 BRAIN = "brain"
