@@ -39,14 +39,14 @@ def board_table(study: HeadStudy, setting: tuple[int, str]) -> pd.DataFrame:
         gap = study.score(method, HEADLINE, setting=setting)
         shares = {
             QUALITIES[HEADLINE].title: gap,
-            QUALITIES[SIGNS].title: study.score(method, SIGNS, ranking="sign", setting=setting),
             PLACES[FOLLOWS]: study.place(method, FOLLOWS),
             "more than the edges": study.place(method, BEYOND_EDGES),
+            QUALITIES[SIGNS].title: study.score(method, SIGNS, ranking="sign", setting=setting),
         }
         cells = {title: number(share) if share.n else "" for title, share in shares.items()}
-        row = {"method": title_of(method), "order": VERDICTS[verdict_of(gap, 0)]}
+        row = {"method": title_of(method)} | cells | {"order": VERDICTS[verdict_of(gap, 0)]}
         seconds = study.about["seconds"].get(method)
-        rows.append(row | cells | {"seconds a map": "" if seconds is None else f"{seconds:.3g}"})
+        rows.append(row | {"seconds a map": "" if seconds is None else f"{seconds:.3g}"})
     return pd.DataFrame(rows)
 
 

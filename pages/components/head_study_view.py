@@ -50,7 +50,8 @@ def show_head_study(card: Card, folder: Path, study: HeadStudy) -> None:
     """All of a study of one model: answers first, then the scoreboard, then curves and what the answers rest on."""
     name = f"{card.name}_{folder.name}"
     studies = _studies_like(study)
-    st.header(f"What explains the circumference? {study.label}")
+    st.header("What explains the circumference?")
+    st.caption(f"{study.label[0].upper()}{study.label[1:]}; claims of Zhang et al. 2020.")
     _show_answers(study, studies)
     setting = _pick_setting(study)
     _show_scoreboard(study, setting, name)
