@@ -8,7 +8,6 @@ from core.biometry.drawing import (
     DIAMETER,
     LEAST_SIDE,
     OUTLINE,
-    UNDER,
     annotation,
     before,
     diameter_ends,
@@ -93,8 +92,11 @@ def test_colour_frames_keep_their_colours():
 
 
 def test_lines_have_a_dark_rim_so_that_bright_echoes_do_not_swallow_them():
+    """On white, nothing but the rim is darker than the line."""
     picture = draw_heads(np.full((600, 800), 255, np.uint8), [annotation(HEAD)], legend=False)
-    assert all(near(picture, UNDER, x, y) for x, y in HEAD.points(40))
+    for x, y in HEAD.points(40):
+        around = picture[round(y) - 3 : round(y) + 4, round(x) - 3 : round(x) + 4]
+        assert around.sum(axis=-1).min() < sum(ANNOTATION) - 60
 
 
 def test_the_middle_of_the_line_is_the_ellipse(frame):
