@@ -7,9 +7,10 @@ import argparse
 import json
 import shlex
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +33,10 @@ from core.cli.shared import (
 )
 from core.errors import ParameterError
 from core.images import encode_png, read_image
+
+if TYPE_CHECKING:
+    from core.datasets import Table
+    from core.explain.stored_study import StudySettings
 
 
 def register(commands: Any) -> None:
@@ -83,25 +88,8 @@ def register(commands: Any) -> None:
         commands, "faithfulness", _faithfulness, "which explanation tells the truth: every method scored on a sample"
     )
     model_option(command)
-    data_option(command)
-    command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
-    command.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="tables; and the work, so that a stopped run goes on"
-    )
-    command.add_argument(
-        "--method", action="append", metavar="NAME", help="of explanation; may be repeated; all that fit otherwise"
-    )
-    command.add_argument("--limit", type=positive, metavar="N", help="most images, spread over the classes")
-    command.add_argument(
-        "--costly-limit",
-        type=positive,
-        metavar="N",
-        help="most images that methods of many passes explain again, for stability and randomisation (24)",
-    )
+    _study_options(command, "images that methods of many passes explain again, for stability and randomisation (24)")
     command.add_argument("--fill", default="black", help="what hidden pixels become: black, mean, blur or noise")
-    command.add_argument("--seed", type=natural, default=0)
-    command.add_argument("--record", metavar="NAME", help="keep the tables with the model, the data being called so")
-    json_option(command)
 
     command = add_command(
         commands, "perturbation", _perturbation, "what explains a measured head: heads hidden region by region"
@@ -109,18 +97,7 @@ def register(commands: Any) -> None:
     command.add_argument(
         "--model", required=True, metavar="NAME", help="that measures the circumference at once: a name, or its folder"
     )
-    data_option(command)
-    command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
-    command.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="tables; and the work, so that a stopped run goes on"
-    )
-    command.add_argument(
-        "--method", action="append", metavar="NAME", help="of explanation; may be repeated; all that fit otherwise"
-    )
-    command.add_argument("--limit", type=positive, metavar="N", help="most heads, spread over the data")
-    command.add_argument(
-        "--costly-limit", type=positive, metavar="N", help="most heads for methods of many passes (40)"
-    )
+    _study_options(command, "heads for methods of many passes (40)")
     command.add_argument(
         "--grid", action="append", type=positive, metavar="G", help="regions along a side; may be repeated; 4 and 8"
     )
@@ -130,6 +107,20 @@ def register(commands: Any) -> None:
         metavar="NAME",
         help="what hidden regions become; may be repeated; noise, black, mean and blur otherwise",
     )
+
+
+def _study_options(command: argparse.ArgumentParser, costly: str) -> None:
+    """What studies of every method on a sample ask for: data, methods, sizes, where to write."""
+    data_option(command)
+    command.add_argument("--split", metavar="SIDE", help="only this side of the data's own split: train or test")
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="tables; and the work, so that a stopped run goes on"
+    )
+    command.add_argument(
+        "--method", action="append", metavar="NAME", help="of explanation; may be repeated; all that fit otherwise"
+    )
+    command.add_argument("--limit", type=positive, metavar="N", help="most images, spread over the classes")
+    command.add_argument("--costly-limit", type=positive, metavar="N", help=f"most {costly}")
     command.add_argument("--seed", type=natural, default=0)
     command.add_argument("--record", metavar="NAME", help="keep the tables with the model, the data being called so")
     json_option(command)
@@ -267,9 +258,13 @@ def _drift(options: argparse.Namespace) -> int:
     classes = None if card.task == "corruption" else card.classes
     table = load(options.data, head_label="BPD" if "BPD" in card.classes else "brain", classes=classes)
     table = side_of(table, options.split)
-    command = "python -m core " + shlex.join(argument for argument in options.arguments if argument != "--json")
     study = run_study(
-        load_named(options.model), table, settings, name=options.name, command=command, progress=Progress("drift")
+        load_named(options.model),
+        table,
+        settings,
+        name=options.name,
+        command=_command_line(options),
+        progress=Progress("drift"),
     )
     for problem in study.about["problems"]:
         complain(problem)
@@ -289,15 +284,13 @@ def _faithfulness(options: argparse.Namespace) -> int:
     from core.datasets import load
     from core.explain import check_classes, check_methods, methods_for
     from core.explain.faithfulness import FaithfulnessSettings, Scoring, run_study, untrained
-    from core.explain.faithfulness.study import FILES
 
     card = card_of(options.model)
     check_classes(card, "A study of faithfulness")
-    given = {name: getattr(options, name) for name in ("limit", "costly_limit")}
     settings = FaithfulnessSettings(
         tuple(dict.fromkeys(options.method or methods_for(card))),
         scoring=Scoring(fill=options.fill, seed=options.seed),
-        **{name: value for name, value in given.items() if value is not None},
+        **_limits(options),
     )
     check_methods(card, settings.methods)
     _check_record(options)
@@ -305,17 +298,7 @@ def _faithfulness(options: argparse.Namespace) -> int:
     classes = None if card.task == "corruption" else card.classes
     table = load(options.data, head_label="BPD" if "BPD" in card.classes else "brain", classes=classes)
     table = untrained(card, side_of(table, options.split), str(options.data))
-    command = "python -m core " + shlex.join(argument for argument in options.arguments if argument != "--json")
-    study = run_study(
-        load_named(options.model),
-        table,
-        settings,
-        options.out,
-        name=options.record or "",
-        command=command,
-        progress=Progress("faithfulness"),
-    )
-    return _keep_and_tell(study, FILES, options)
+    return _run_and_tell(run_study, table, settings, options)
 
 
 def _perturbation(options: argparse.Namespace) -> int:
@@ -323,7 +306,6 @@ def _perturbation(options: argparse.Namespace) -> int:
     from core.explain import methods_for
     from core.explain.faithfulness import untrained
     from core.explain.head_run import HeadStudySettings, check_regression, run_head_study
-    from core.explain.head_study import FILES
     from core.explain.regression_perturbation import Protocol
 
     card = card_of(options.model)
@@ -332,26 +314,13 @@ def _perturbation(options: argparse.Namespace) -> int:
         seed=options.seed, **{name: tuple(dict.fromkeys(values)) for name, values in given.items() if values}
     )
     check_regression(card, tuple(options.method or ()))
-    limits = {name: getattr(options, name) for name in ("limit", "costly_limit")}
     settings = HeadStudySettings(
-        tuple(dict.fromkeys(options.method or methods_for(card))),
-        protocol=protocol,
-        **{name: value for name, value in limits.items() if value is not None},
+        tuple(dict.fromkeys(options.method or methods_for(card))), protocol=protocol, **_limits(options)
     )
     _check_record(options)
     # HC18 holds training and test examinations in one folder; those the model may have seen are left out by name.
     table = untrained(card, side_of(load(options.data, head_label="brain"), options.split))
-    command = "python -m core " + shlex.join(argument for argument in options.arguments if argument != "--json")
-    study = run_head_study(
-        load_named(options.model),
-        table,
-        settings,
-        options.out,
-        name=options.record or "",
-        command=command,
-        progress=Progress("perturbation"),
-    )
-    return _keep_and_tell(study, FILES, options)
+    return _run_and_tell(run_head_study, table, settings, options)
 
 
 def _check_record(options: argparse.Namespace) -> None:
@@ -359,10 +328,31 @@ def _check_record(options: argparse.Namespace) -> None:
         raise ParameterError(f"{options.record!r} is no name for a folder; use letters, digits and hyphens.")
 
 
-def _keep_and_tell(study: Any, files: Any, options: argparse.Namespace) -> int:
-    """Write a study, record it with the model if that is asked for, and print what it found."""
+def _limits(options: argparse.Namespace) -> dict[str, int]:
+    """The limits that were given; those that were not are left to the settings."""
+    given = {name: getattr(options, name) for name in ("limit", "costly_limit")}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _command_line(options: argparse.Namespace) -> str:
+    """What makes the study again; how it was printed does not matter."""
+    return "python -m core " + shlex.join(argument for argument in options.arguments if argument != "--json")
+
+
+def _run_and_tell(run: Callable[..., Any], table: Table, settings: StudySettings, options: argparse.Namespace) -> int:
+    """Run a study, write it, record it with the model if that is asked for, and print what it found."""
     from core.sweep.study import slug
 
+    files = settings.files
+    study = run(
+        load_named(options.model),
+        table,
+        settings,
+        options.out,
+        name=options.record or "",
+        command=_command_line(options),
+        progress=Progress(files.name),
+    )
     for problem in study.about["problems"]:
         complain(problem)
     study.write(options.out)

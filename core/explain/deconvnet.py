@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.explain.base import Method, Progress, no_progress
-from core.explain.guided_backpropagation import obstacle_of_rectifiers
+from core.explain.guided_backpropagation import RectifierMethod
 
 if TYPE_CHECKING:
-    from core.zoo.cards import Card
-    from core.zoo.prediction import Classifier
+    from core.zoo.runtime import CompiledNetwork
 
 
-class Deconvnet(Method):
+class Deconvnet(RectifierMethod):
     """Saliency of what a network gives back when its rectifiers rectify backwards as they do forwards.
 
     What flows back is cut where it is negative, whether or not the rectifier was open when the image passed, which the
@@ -24,7 +22,6 @@ class Deconvnet(Method):
 
     name = "deconvnet"
     title = "Deconvnet"
-    family = "gradient"
     explanation = "Runs the network backwards from the score to the pixels, keeping at each step only what adds to it."
     trust = (
         "Shows which edges could feed the score at all; blind to which of the network's units the image woke, it "
@@ -40,13 +37,5 @@ class Deconvnet(Method):
     paper = "Zeiler, Fergus 2014, arXiv:1311.2901"
     order = 14
 
-    def own_obstacle(self, card: Card) -> str | None:
-        return obstacle_of_rectifiers(self.title, card)
-
-    def explain(
-        self, model: Classifier, images: np.ndarray, targets: np.ndarray, progress: Progress = no_progress
-    ) -> np.ndarray:
-        self.check(model.card)
-        _, gradient = model.network.deconvolved(images, targets)
-        progress(1.0)
-        return np.abs(gradient).max(axis=-1)
+    def flow_back(self, network: CompiledNetwork, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        return network.deconvolved(images, targets)[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,14 +13,37 @@ from core.zoo.architectures import get_backbone
 if TYPE_CHECKING:
     from core.zoo.cards import Card
     from core.zoo.prediction import Classifier
+    from core.zoo.runtime import CompiledNetwork
 
 
-class GuidedBackpropagation(Method):
+class RectifierMethod(Method):
+    """The size of what a network gives back when its rectifiers send back something else than the gradient."""
+
+    family = "gradient"
+
+    @abstractmethod
+    def flow_back(self, network: CompiledNetwork, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """What reaches the pixels of images (N, S, S): (N, S, S, 3) float32."""
+
+    def own_obstacle(self, card: Card) -> str | None:
+        if get_backbone(card.backbone).rectifies:
+            return None
+        return f"{self.title} changes the gradient of rectifiers (ReLU), of which this network has none; use saliency."
+
+    def explain(
+        self, model: Classifier, images: np.ndarray, targets: np.ndarray, progress: Progress = no_progress
+    ) -> np.ndarray:
+        self.check(model.card)
+        flow = self.flow_back(model.network, images, targets)
+        progress(1.0)
+        return np.abs(flow).max(axis=-1)
+
+
+class GuidedBackpropagation(RectifierMethod):
     """Saliency of the gradient that a network gives back when its rectifiers pass positive gradients only."""
 
     name = "guided_backpropagation"
     title = "Guided backpropagation"
-    family = "gradient"
     explanation = "Follows the score back to the pixels along the paths that only ever add to it."
     trust = (
         "Draws crisp outlines of what is in the image; they hardly change with the class or even with the network's "
@@ -33,20 +57,5 @@ class GuidedBackpropagation(Method):
     paper = "Springenberg et al. 2015, arXiv:1412.6806"
     order = 8
 
-    def own_obstacle(self, card: Card) -> str | None:
-        return obstacle_of_rectifiers(self.title, card)
-
-    def explain(
-        self, model: Classifier, images: np.ndarray, targets: np.ndarray, progress: Progress = no_progress
-    ) -> np.ndarray:
-        self.check(model.card)
-        _, gradient = model.network.guided_gradient(images, targets)
-        progress(1.0)
-        return np.abs(gradient).max(axis=-1)
-
-
-def obstacle_of_rectifiers(title: str, card: Card) -> str | None:
-    """Why a method that changes what rectifiers send back cannot explain a network without any."""
-    if get_backbone(card.backbone).rectifies:
-        return None
-    return f"{title} changes the gradient of rectifiers (ReLU), of which this network has none; use saliency."
+    def flow_back(self, network: CompiledNetwork, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        return network.guided_gradient(images, targets)[1]

@@ -19,12 +19,12 @@ import numpy as np
 from core.biometry.data import HeadSet, read_heads
 from core.datasets import Table
 from core.errors import DatasetError, ParameterError
-from core.explain.base import METHODS, Progress, check_methods, get_method, measures, no_progress
+from core.explain.base import METHODS, Progress, check_methods, measures, no_progress
 from core.explain.contour import contour_shares, edges, ring_around
-from core.explain.head_study import BASELINES, CHANCE, HeadStudy, MethodResult, summarise
+from core.explain.head_study import BASELINES, CHANCE, FILES, HeadStudy, MethodResult, summarise
 from core.explain.regression_perturbation import Protocol, follow
 from core.explain.sample import spread, spread_positions
-from core.explain.stored_study import WORK, WorkFolder
+from core.explain.stored_study import WORK, StudySettings, WorkFolder
 from core.zoo.prediction import to_unit
 
 if TYPE_CHECKING:
@@ -39,29 +39,18 @@ MAP_PASSES = {True: 400, False: 5}
 
 
 @dataclass(frozen=True)
-class HeadStudySettings:
-    """What a study looks at.
+class HeadStudySettings(StudySettings):
+    """What a study looks at; methods of many passes explain ``costly_limit`` images and no more.
 
     Attributes
     ----------
-    methods : tuple of str
-    limit, costly_limit : int or None
-        Most images, spread evenly over the table; ``costly_limit`` is that of methods of many passes.
     protocol : Protocol
     """
 
-    methods: tuple[str, ...]
-    limit: int | None = None
+    files = FILES
+
     costly_limit: int | None = COSTLY_LIMIT
     protocol: Protocol = field(default_factory=Protocol)
-
-    def __post_init__(self) -> None:
-        if not self.methods:
-            raise ParameterError("A perturbation study needs at least one method.")
-        for method in self.methods:
-            get_method(method)
-        if any(limit is not None and limit < 2 for limit in (self.limit, self.costly_limit)):
-            raise ParameterError("A perturbation study needs at least 2 images.")
 
 
 def check_regression(card: Card, methods: tuple[str, ...]) -> None:

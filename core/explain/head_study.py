@@ -76,6 +76,7 @@ QUALITIES = {
     "aopc_pixels": Quality("AOPC (pixels)", "The same in pixels of the frame, as the paper has it.", higher=False),
 }
 HEADLINE = next(iter(QUALITIES))
+SIGNS = "sign_gap_mm"
 FOLLOWS = "enrichment_in_view"
 CASE_QUALITIES = (HEADLINE, "shift_gap_mm", FOLLOWS)
 """What is kept of each image, to set easy ones against hard ones and one backbone against another."""
@@ -181,7 +182,7 @@ class HeadStudy(StoredStudy):
 
     def verdict(self, method: str) -> str:
         """Does the map order regions better than chance? ``better``, ``worse`` or ``unclear``, by the interval."""
-        return _verdict(self.score(method, HEADLINE), 0)
+        return verdict_of(self.score(method, HEADLINE), 0)
 
     def conclusions(self) -> list[str]:
         """Plain sentences computed from the figures: which maps are true, and the claims on contour and error."""
@@ -248,7 +249,7 @@ class HeadStudy(StoredStudy):
 
     def _signs(self) -> Iterable[str]:
         right = {
-            method: self.score(method, "sign_gap_mm", ranking="sign")
+            method: self.score(method, SIGNS, ranking="sign")
             for method in self.methods
             if method in self.about["signed"]
         }
@@ -257,7 +258,7 @@ class HeadStudy(StoredStudy):
             ("unclear", "Signs that show no clear effect"),
             ("worse", "Signs that are the wrong way round"),
         ):
-            cases = [f"{title_of(name)} {number(one)}" for name, one in right.items() if _verdict(one, 0) == verdict]
+            cases = [f"{title_of(name)} {number(one)}" for name, one in right.items() if verdict_of(one, 0) == verdict]
             if cases:
                 yield f"{words}, by the gap of the signs in mm: {listed(cases, '; ')}."
 
@@ -272,7 +273,7 @@ class HeadStudy(StoredStudy):
             cases = [
                 f"{title_of(method)} {number(self.place(method, FOLLOWS))}"
                 for method in known
-                if _verdict(self.place(method, FOLLOWS), 1) == verdict
+                if verdict_of(self.place(method, FOLLOWS), 1) == verdict
             ]
             if cases:
                 parts.append(f"{words} {listed(cases, ', ')}")
@@ -283,7 +284,7 @@ class HeadStudy(StoredStudy):
                 f"which is {area.value:.1%} of the image, as enrichment: {'; '.join(parts)}. The edges of the image, "
                 f"which know no network, have {number(edges)}."
             )
-        beyond = [method for method in known if _verdict(self.place(method, BEYOND_EDGES), 0) == "better"]
+        beyond = [method for method in known if verdict_of(self.place(method, BEYOND_EDGES), 0) == "better"]
         if beyond:
             cases = [f"{title_of(method)} by {number(self.place(method, BEYOND_EDGES))}" for method in beyond]
             yield f"More of the contour than the image's edges alone, on the same images: {listed(cases, '; ')}."
@@ -434,7 +435,7 @@ class _Summary:
             "order_gap_mm": errors["least"] - errors["most"],
         }
         if key.endswith("/sign"):
-            found["sign_gap_mm"] = (lengths["least"] - lengths["most"])[:, :STEPS].mean(axis=1)
+            found[SIGNS] = (lengths["least"] - lengths["most"])[:, :STEPS].mean(axis=1)
         pixels = errors["most"] / self.heads.pixel_sizes[result.positions]
         return found | {"aopc_mm": errors["most"], "aopc_pixels": pixels}
 
@@ -535,7 +536,7 @@ def backbone_conclusions(studies: Sequence[HeadStudy]) -> list[str]:
     for (first, second, measure), rows in compared.groupby(["first", "second", "measure"], sort=False):
         counts = dict.fromkeys(("better", "worse", "unclear"), 0)
         for row in rows.to_dict("records"):
-            counts[_verdict(Share(*(row[name] for name in NUMBERS)), 0)] += 1
+            counts[verdict_of(Share(*(row[name] for name in NUMBERS)), 0)] += 1
         largest = rows.loc[rows["value"].abs().idxmax()] if rows["value"].notna().any() else None
         if largest is None:
             continue
@@ -592,7 +593,7 @@ def _numbers(share: Share) -> dict[str, Any]:
     return dict(zip(NUMBERS, (share.value, share.low, share.high, share.n), strict=True))
 
 
-def _verdict(share: Share, chance: float) -> str:
+def verdict_of(share: Share, chance: float) -> str:
     """``better`` or ``worse`` than chance where the whole interval is; ``unclear`` else, and on few images."""
     if share.n < FEW:
         return "unclear"

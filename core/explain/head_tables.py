@@ -12,6 +12,7 @@ from core.explain.faithfulness.study import NUMBERS, number
 from core.explain.faithfulness.tables import VERDICTS
 from core.explain.head_study import (
     BASELINES,
+    BEYOND_EDGES,
     CASE_TITLES,
     FOLLOWS,
     HEADLINE,
@@ -19,10 +20,34 @@ from core.explain.head_study import (
     LOW,
     PLACES,
     QUALITIES,
+    SIGNS,
     HeadStudy,
     compare_backbones,
     title_of,
+    verdict_of,
 )
+from core.explain.regression_perturbation import ORDERS
+
+
+def board_table(study: HeadStudy, setting: tuple[int, str]) -> pd.DataFrame:
+    """What tells the methods apart, under one grid and fill: one row a method, the largest gap to a random order first.
+
+    The verdict is that of this grid and fill; ``more than the edges`` is enrichment less that of the image's edges.
+    """
+    rows = []
+    for method in sorted_methods(study):
+        gap = study.score(method, HEADLINE, setting=setting)
+        shares = {
+            QUALITIES[HEADLINE].title: gap,
+            PLACES[FOLLOWS]: study.place(method, FOLLOWS),
+            "more than the edges": study.place(method, BEYOND_EDGES),
+            QUALITIES[SIGNS].title: study.score(method, SIGNS, ranking="sign", setting=setting),
+        }
+        cells = {title: number(share) if share.n else "" for title, share in shares.items()}
+        row = {"method": title_of(method)} | cells | {"order": VERDICTS[verdict_of(gap, 0)]}
+        seconds = study.about["seconds"].get(method)
+        rows.append(row | {"seconds a map": "" if seconds is None else f"{seconds:.3g}"})
+    return pd.DataFrame(rows)
 
 
 def gap_table(study: HeadStudy) -> pd.DataFrame:
@@ -82,6 +107,13 @@ def halves_table(study: HeadStudy) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def error_table(study: HeadStudy, setting: tuple[int, str]) -> pd.DataFrame:
+    """The curves under one grid and fill: one row a method, ranking, order and step; errors in mm."""
+    curves = study.curves[(study.curves["grid"] == setting[0]) & (study.curves["fill"] == setting[1])]
+    rows = curves.drop(columns=["grid", "fill"])
+    return rows.assign(method=rows["method"].map(title_of), order=rows["order"].map(ORDERS)).reset_index(drop=True)
 
 
 def backbone_table(studies: Sequence[HeadStudy]) -> pd.DataFrame:

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from core.errors import DatasetError, ParameterError
+from core.explain.base import get_method
 from core.zoo.registry import MODELS_FOLDER
 
 WORK = "work"
@@ -98,6 +99,34 @@ class StudyFiles:
     def damage(self, folder: Path, what: str) -> DatasetError:
         """The error that says ``what`` of the study in ``folder``, and what to do."""
         return DatasetError(f"The {self.title} {folder.name!r} {what}; make it again with python -m core {self.name}.")
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """What a study of every method on a sample looks at; its kinds add how maps are scored.
+
+    Attributes
+    ----------
+    files : StudyFiles
+        Of the kind of study.
+    methods : tuple of str
+    limit, costly_limit : int or None
+        Most images, spread evenly over the table's classes; ``costly_limit`` is that of what methods of many passes do.
+    """
+
+    files: ClassVar[StudyFiles]
+
+    methods: tuple[str, ...]
+    limit: int | None = None
+    costly_limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.methods:
+            raise ParameterError(f"A {self.files.title} needs at least one method.")
+        for method in self.methods:
+            get_method(method)
+        if any(limit is not None and limit < 2 for limit in (self.limit, self.costly_limit)):
+            raise ParameterError(f"A {self.files.title} needs at least 2 images.")
 
 
 class WorkFolder:

@@ -59,14 +59,18 @@ def pick_head_frame() -> HeadFrame | None:
     with left:
         if picked.simulated and known is None:
             _offer_a_head(picked)
-    if picked.image_id in _annotations():
-        return HeadFrame(picked, size, source, _annotations()[picked.image_id], "annotation")
+    annotated = _annotations().get(picked.frame.sha256)
+    if annotated:
+        return HeadFrame(picked, size, source, annotated, "annotation")
     return HeadFrame(picked, size, source, known.ellipse if known else None, "simulated outline")
 
 
 def take_annotation(picked: Picked) -> None:
-    """An uploader for the annotation of this frame, in HC18's form; it stays with the frame in this session."""
-    key = f"annotation_file_{picked.image_id}"
+    """An uploader for the annotation of this frame, in HC18's form; it stays with the frame in this session.
+
+    Each frame of a loop has its own.
+    """
+    key = f"annotation_file_{picked.frame.sha256}"
     st.file_uploader(
         "The head's outline drawn on black, of the frame's own size, as HC18's NNN_HC_Annotation.png",
         type=["png", "bmp", "tif", "tiff"],
@@ -84,12 +88,12 @@ def _take(key: str, picked: Picked) -> None:
     file, message = st.session_state[key], f"{key}_message"
     st.session_state.pop(message, None)
     kept = _annotations()
-    kept.pop(picked.image_id, None)
+    kept.pop(picked.frame.sha256, None)
     if file is None:
         return
     try:
         annotation = read_image(file.getvalue(), name=file.name)
-        kept[picked.image_id] = annotated_ellipse(annotation, picked.frame.pixels.shape[:2])
+        kept[picked.frame.sha256] = annotated_ellipse(annotation, picked.frame.pixels.shape[:2])
     except PlaneLabError as error:
         st.session_state[message] = str(error)
     while len(kept) > MOST_ANNOTATIONS:

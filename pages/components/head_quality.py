@@ -28,13 +28,21 @@ from pages.components.text import plain
 
 CHARTS = ("heads_scatter", "heads_agreement")
 WORST_SHOWN = 50
-MM_COLUMNS = {
+ERRORS = {
     "mae": "mean error (mm)",
     "median": "median error (mm)",
+    "relative": "relative error",
+    "coverage": "inside the 90 % interval",
+    "refused": "refused",
+}
+AGREEMENT = {
     "bias": "bias (mm)",
     "loa_low": "lower limit of agreement (mm)",
     "loa_high": "upper limit of agreement (mm)",
+    "dice": "Dice",
+    "hausdorff": "Hausdorff distance (mm)",
 }
+"""Figure of :func:`core.biometry.assessment.figures_of` -> its column; lengths end with their unit."""
 
 
 def pick_measured() -> tuple[Card, pd.DataFrame]:
@@ -87,24 +95,17 @@ def show_quality(card: Card, rows: pd.DataFrame, reader: HeadReader | None) -> N
 
 
 def _figures_table(card: Card, rows: pd.DataFrame) -> None:
-    """Errors of all frames and by trimester, beside what others published."""
+    """Errors of all frames and by trimester, beside what others published; the rarer figures behind a click."""
     parts = {"all": rows} | {f"{name} trimester": rows[rows["trimester"] == name] for name in TRIMESTERS}
-    lines = []
-    for name, part in parts.items():
-        if part["error_mm"].notna().any():
-            figures = cache.head_figures(part)
-            lines.append(
-                {
-                    "heads": name,
-                    "n": figures["mae"].n,
-                    **{title: _mm(figures[key]) for key, title in MM_COLUMNS.items()},
-                    "relative error": figures["relative"],
-                    "inside the 90 % interval": figures["coverage"],
-                    "refused": figures["refused"],
-                }
-            )
+    figures = {name: cache.head_figures(part) for name, part in parts.items() if part["error_mm"].notna().any()}
     st.markdown("**Errors, with 95 % intervals that draw whole examinations**")
-    table(pd.DataFrame(lines), f"Errors of {card.title} by trimester", f"{card.name}_trimesters")
+    _show_figures(figures, ERRORS, f"Errors of {card.title} by trimester", f"{card.name}_trimesters")
+    with st.expander("Bias, limits of agreement and outlines", icon=":material/table:"):
+        _show_figures(figures, AGREEMENT, f"Agreement of {card.title} by trimester", f"{card.name}_agreement")
+        st.caption(
+            "Limits of agreement are bias ∓ 1.96 standard deviations (Bland and Altman 1986). Dice and Hausdorff "
+            "compare outlines, of a model that draws one."
+        )
     st.caption(
         "Frames the model was trained on are left out. Trimesters by Hadlock's formula from the annotated "
         "circumference: first below 14 weeks, third from 28. Others published, on other frames than these:  \n"
@@ -114,6 +115,15 @@ def _figures_table(card: Card, rows: pd.DataFrame) -> None:
             for one in HEADS
         )
     )
+
+
+def _show_figures(figures: dict[str, dict[str, Share]], titles: dict[str, str], alt: str, file_name: str) -> None:
+    """One row a group of heads; figures that no group has are left out."""
+    titles = {key: title for key, title in titles.items() if any(one[key].n for one in figures.values())}
+    heads = pd.DataFrame({"heads": list(figures), "n": [one["mae"].n for one in figures.values()]})
+    exact = heads.assign(**{title: [one[key] for one in figures.values()] for key, title in titles.items()})
+    shown = exact.assign(**{title: exact[title].map(_mm) for title in titles.values() if title.endswith("(mm)")})
+    table(exact, alt, file_name, shown=shown, column_config={"heads": st.column_config.Column(pinned=True)})
 
 
 def _mm(share: Share) -> str:

@@ -149,9 +149,10 @@ def _distance(head: HeadFrame, reader: HeadReader, reading: HeadReading) -> None
         st.markdown("  \n".join(lines))
 
 
-def _downloads(head: HeadFrame, reader: HeadReader, reading: HeadReading) -> None:
+def record_of(head: HeadFrame, reader: HeadReader, reading: HeadReading) -> dict[str, Any]:
+    """What was measured in which frame by which networks, in JSON's types."""
     models = (reader.regressor, reader.segmenter, reader.detector, reader.anatomy)
-    record = {
+    return {
         "source": head.picked.frame.source,
         "sha256": head.picked.frame.sha256,
         "models": [
@@ -162,6 +163,9 @@ def _downloads(head: HeadFrame, reader: HeadReader, reading: HeadReading) -> Non
         "truth": asdict(head.truth) | {"called": head.truth_name} if head.truth else None,
         "note": DISCLAIMER,
     }
+
+
+def _downloads(head: HeadFrame, reader: HeadReader, reading: HeadReading) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Picture",
@@ -173,7 +177,7 @@ def _downloads(head: HeadFrame, reader: HeadReader, reading: HeadReading) -> Non
         )
         st.download_button(
             "Numbers (JSON)",
-            json.dumps(record, indent=2, ensure_ascii=False),
+            json.dumps(record_of(head, reader, reading), indent=2, ensure_ascii=False),
             file_name="head.json",
             mime="application/json",
             icon=":material/download:",

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core import cache
 from core.explain import Method, get_method
-from core.explain.base import Progress, no_progress
+from core.explain.base import Progress, measures, no_progress
 from core.explain.rendering import COLOUR_MAPS, highlighted, overlay
 from core.explain.superpixels import SEGMENTATIONS
 from core.images import encode_png
@@ -153,7 +153,9 @@ def _show_map(view: View, method: Method, style: Style) -> None:
     drawn = _drawn(view, method, explained, style)
     picture(drawn, alt=f"{method.title} for {view.label}")
     note = f" **{explained.note}**" if explained.note else ""
-    st.caption(f"{method.explanation_for(card)}{note} {explained.seconds:.2f} s.")
+    st.caption(
+        f"{method.explanation_for(card)}{note}{_colours(view, method, explained, style)} {explained.seconds:.2f} s."
+    )
     raw = io.BytesIO()
     np.save(raw, explained.values)
     with st.container(horizontal=True):
@@ -181,6 +183,16 @@ def _drawn(view: View, method: Method, explained: cache.Explanation, style: Styl
         top=style.top,
     )
     return highlighted(drawn, found.borders) if found and style.superpixels == "borders" else drawn
+
+
+def _colours(view: View, method: Method, explained: cache.Explanation, style: Style) -> str:
+    """What the two colours of a map with a sign say; nothing of other maps."""
+    in_yellow = explained.superpixels and style.superpixels == "thesis"
+    if in_yellow or not method.is_signed(view.model.card):
+        return ""
+    if measures(view.model.card):
+        return " Red makes the circumference grow, blue makes it shrink."
+    return f" Red speaks for {view.label}, blue against it."
 
 
 def map_if_ready(view: View, method: Method) -> cache.Explanation | None:

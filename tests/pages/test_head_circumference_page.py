@@ -1,13 +1,18 @@
 """Head circumference: what is measured is what core measures; sizes, refusals, annotations, distortion, agreement."""
 
+import base64
 import json
 import re
+from dataclasses import replace
+from io import BytesIO
 
 import cv2
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 
+from core.biometry.assessment import figures_of
 from core.biometry.ellipse import Ellipse
 
 PAGE = "head_circumference"
@@ -23,6 +28,35 @@ def png(pixels: np.ndarray) -> bytes:
 
 def metrics(app) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
+
+
+def outline_png(ellipse: Ellipse) -> bytes:
+    """An annotation as HC18 has it: a thin line on black."""
+    line = np.zeros(SHAPE, np.uint8)
+    cv2.polylines(line, [np.round(ellipse.points(300)).astype(np.int32)], True, 255)
+    return png(line)
+
+
+def annotate(app, content: bytes, name: str = "head_Annotation.png"):
+    key = next(one.key for one in app.file_uploader if one.key.startswith("annotation_file"))
+    return app.file_uploader(key=key).upload(name, content).run()
+
+
+def signed(length: float, unit: str, minus: str) -> str:
+    return f"{minus if length < 0 else '+'}{abs(length):.1f} {unit}"
+
+
+def picture_of(app) -> str:
+    """The address of the page's last picture, which is made of its content."""
+    return app.get("image")[-1].proto.imgs[0].url
+
+
+def numbers(values) -> np.ndarray:
+    """An array of a chart as Plotly sends it."""
+    if isinstance(values, dict):
+        found = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+        return found.reshape([int(side) for side in values["shape"].split(",")]) if "shape" in values else found
+    return np.array(values, float)
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +76,11 @@ def only_heads(head_models, use_models):
 
 @pytest.fixture
 def reading(only_heads, head_png):
-    """``reading(size)``: what core measures in the drawn head."""
+    """``reading(size, content)``: what core measures in the drawn head, or in another file."""
     from core.biometry.reading import HeadReader
     from core.images import read_image
 
-    return lambda size: HeadReader(*only_heads).read(read_image(head_png).pixels, size)
+    return lambda size, content=head_png: HeadReader(*only_heads).read(read_image(content).pixels, size)
 
 
 def upload(app, content: bytes, name: str = "head.png"):
@@ -103,37 +137,129 @@ def test_a_phantom_knows_its_pixels_and_its_head(open_page, texts, only_heads):
     head = known_head(PHANTOM)
     assert f"{head.pixel_size_mm:.4g} mm wide, as simulated" in texts(app)
     assert f"HC of the simulated outline: {head.mm:.1f} mm" in texts(app)
+    app.number_input(key="pixel_size").set_value(2 * head.pixel_size_mm).run()
+    assert f"HC of the simulated outline: {2 * head.mm:.1f} mm" in texts(app)
 
 
 def test_a_frame_without_a_head_is_refused_with_its_reason_and_offers_one(open_page, texts, only_heads):
     app = open_page(PAGE, image="sample-crl_000005", pixel_size="0.2")
-    assert any("Not to be used" in warning.value and "No outline" in warning.value for warning in app.warning) or any(
-        "Not to be used" in warning.value for warning in app.warning
-    )
+    assert ["Not to be used" in warning.value for warning in app.warning] == [True]
     assert not app.metric
     assert "not to be used" in texts(app)
     next(button for button in app.button if button.label == "Show a head instead").click().run()
     assert app.selectbox(key="image").value == "sample-bpd_000004"
 
 
-def test_an_annotation_gives_the_distance_and_bad_ones_their_sentence(open_page, texts, only_heads, head_png):
+def test_networks_that_contradict_each_other_are_refused_with_their_numbers_aside(
+    open_page, texts, reading, bright_head
+):
+    small = png(bright_head(SHAPE, Ellipse(150.0, 110.0, 24.0, 19.0, 0.4)))
+    app = upload(open_page(PAGE), small)
+    assert not app.exception and not app.error
+    said = [warning.value for warning in app.warning]
+    assert any("Not to be used" in one for one in said) and any("do not touch: measure by hand" in one for one in said)
+    assert not app.metric
+    found = reading(None, small)
+    assert f"differ by {100 * found.disagreement:.1f} % of their mean" in "".join(said)
+    aside = texts(app)
+    assert "not to be used:" in aside
+    low, high = found.regression.low_pixels, found.regression.high_pixels
+    assert f"HC (regression): {found.regression.pixels:.1f} pixels, {low:.1f} to {high:.1f} pixels (90 %)" in aside
+    assert f"BPD {found.bpd_pixels:.1f} pixels, OFD {found.ofd_pixels:.1f} pixels" in aside
+
+
+def test_an_annotation_gives_the_distance_and_bad_ones_their_sentence(open_page, texts, reading, head_png):
     from core.biometry.annotation import annotated_ellipse
     from core.images import read_image
 
-    line = np.zeros(SHAPE, np.uint8)
-    cv2.polylines(line, [np.round(HEAD.points(300)).astype(np.int32)], True, 255)
     app = upload(open_page(PAGE, pixel_size=str(SIZE_MM)), head_png)
     app.number_input(key="pixel_size").set_value(SIZE_MM).run()
-    key = next(one.key for one in app.file_uploader if one.key.startswith("annotation_file"))
-    app.file_uploader(key=key).upload("head_Annotation.png", png(line)).run()
+    plain = picture_of(app)
+    # Smaller than what is found: the networks are too long.
+    line = outline_png(replace(HEAD, major=50.0, minor=40.0))
+    annotate(app, line)
     assert not app.exception and not app.error
-    true = annotated_ellipse(read_image(png(line))).circumference * SIZE_MM
-    assert f"HC of the annotation: {true:.1f} mm" in texts(app)
-    assert re.search(r"Hausdorff\), Dice 0\.\d{3}", texts(app))
-    for bad, word in ((np.zeros(SHAPE, np.uint8), "no ellipse"), (line[:100], "300 x 100"), (line + 200, "thin line")):
-        app.file_uploader(key=key).clear().upload("bad.png", png(bad)).run()
+    assert picture_of(app) != plain
+    true = annotated_ellipse(read_image(line)).circumference * SIZE_MM
+    found = reading(SIZE_MM)
+    said = texts(app)
+    assert f"HC of the annotation: {true:.1f} mm" in said
+    for title, estimate in (("HC (regression)", found.regression), ("HC (ellipse)", found.segmentation)):
+        off = estimate.mm - true
+        assert f"{title} differs by {signed(off, 'mm', '−')} ({100 * off / true:+.1f} %)" in said
+    assert re.search(r"Hausdorff\), Dice 0\.\d{3}", said)
+    empty, drawn = np.zeros(SHAPE, np.uint8), cv2.imdecode(np.frombuffer(line, np.uint8), cv2.IMREAD_GRAYSCALE)
+    for bad, word in ((empty, "no ellipse"), (drawn[:100], "300 x 100"), (drawn + 200, "thin line")):
+        key = next(one.key for one in app.file_uploader if one.key.startswith("annotation_file"))
+        app.file_uploader(key=key).clear()
+        annotate(app, png(bad), "bad.png")
         assert [word in error.value for error in app.error] == [True]
         assert "HC of the annotation" not in texts(app)
+
+
+def test_every_frame_of_a_loop_is_measured_by_itself_and_has_its_own_annotation(
+    open_page, texts, reading, bright_head, dicom_loop
+):
+    from core.dicom import read_dicom
+
+    heads = (HEAD, replace(HEAD, major=64.0, minor=51.0))
+    loop = pydicom.dcmread(BytesIO(dicom_loop))
+    loop.Rows, loop.Columns, loop.NumberOfFrames = *SHAPE, len(heads)
+    loop.PixelData = b"".join(bright_head(SHAPE, head).tobytes() for head in heads)
+    content = BytesIO()
+    loop.save_as(content, enforce_file_format=True)
+    expected = [reading(None, png(read_dicom(content.getvalue(), frame=number).pixels)) for number in range(2)]
+    app = upload(open_page(PAGE), content.getvalue(), "loop.dcm")
+    assert not app.exception and not app.error
+    annotate(app, outline_png(HEAD))
+    assert "HC of the annotation" in texts(app)
+    for number in (1, 2, 1):
+        app.slider(key="frame").set_value(number).run()
+        assert not app.exception and not app.error
+        found = expected[number - 1]
+        assert metrics(app)["HC (ellipse)"] == f"{found.segmentation.pixels:.1f} pixels"
+        assert metrics(app)["HC (regression)"] == f"{found.regression.pixels:.1f} pixels"
+        assert ("HC of the annotation" in texts(app)) == (number == 1)
+
+
+def test_the_network_chosen_of_two_measures(open_page, texts, head_models, use_models, reading, tmp_path, head_png):
+    from core import cache
+    from core.zoo import Card, read_card
+
+    for name in ("tiny_head", "tiny_outline"):
+        (tmp_path / name).symlink_to(head_models / name)
+    wide = tmp_path / "wide_head"
+    wide.mkdir()
+    (wide / "weights.npz").symlink_to(head_models / "tiny_head" / "weights.npz")
+    card = Card.read(head_models / "tiny_head")
+    interval = card.measurement["interval"] | {"relative": 0.2}
+    replace(card, name="wide_head", title="wide", measurement=card.measurement | {"interval": interval}).write(wide)
+    use_models(tmp_path)
+    for name in ("tiny_head", "tiny_outline", "wide_head"):
+        cache.start_loading(read_card(name)).result()
+    length = reading(None).regression.pixels
+    app = upload(open_page(PAGE, head_model="wide_head"), head_png)
+    assert not app.exception and not app.error
+    assert f"{0.8 * length:.1f} to {1.2 * length:.1f} pixels" in texts(app)
+
+
+def test_the_record_to_take_away_holds_what_was_measured_and_by_what(only_heads, reading, head_png):
+    from core.biometry.reading import HeadReader
+    from core.images import read_image
+    from pages.components.head_frame import HeadFrame
+    from pages.components.head_result import record_of
+    from pages.components.image_picker import Picked
+
+    frame = read_image(head_png, name="head.png")
+    picked = Picked("upload-1", "head.png", frame, None, simulated=False, uploaded=True)
+    head = HeadFrame(picked, SIZE_MM, "typed", HEAD, "annotation")
+    measured = reading(SIZE_MM)
+    record = json.loads(json.dumps(record_of(head, HeadReader(*only_heads), measured)))
+    assert record.items() >= json.loads(json.dumps(measured.to_dict())).items()
+    assert (record["sha256"], record["pixel_size_from"]) == (frame.sha256, "typed")
+    assert [model["name"] for model in record["models"]] == ["tiny_head", "tiny_outline"]
+    assert (record["truth"]["major"], record["truth"]["called"]) == (HEAD.major, "annotation")
+    assert record_of(replace(head, truth=None), HeadReader(*only_heads), measured)["truth"] is None
 
 
 @pytest.mark.parametrize("missing", ["tiny_head", "tiny_outline"])
@@ -152,22 +278,52 @@ def test_one_network_measures_alone_and_says_so(open_page, texts, head_models, u
     assert ("HC (ellipse)" in metrics(app)) == (kept == "tiny_outline")
 
 
-def test_distortion_measures_both_networks_and_draws_their_error(open_page, texts, reading, head_png, monkeypatch):
+def test_distortion_measures_both_networks_and_draws_their_error(
+    open_page, texts, only_heads, reading, head_png, monkeypatch
+):
     from core import cache
+    from core.biometry.distortion import distorted
+    from core.biometry.reading import HeadReader
+    from core.images import read_image
+    from core.preprocessing import clean
 
     monkeypatch.setattr(cache, "HEAD_STEPS", 3)
-    app = upload(open_page(PAGE, heads="distort", kind="blur", intensity_blur="0"), head_png)
+    intensity, growth = 20.0, 1 / 0.8
+    app = upload(open_page(PAGE, kind="scale_up", intensity_scale_up=str(intensity)), head_png)
+    app.number_input(key="pixel_size").set_value(SIZE_MM).run()
+    annotate(app, outline_png(HEAD))
+    app.segmented_control(key="heads").set_value("distort").run()
     assert not app.exception and not app.error
-    expected = reading(None)
-    assert metrics(app)["HC (outline)"] == f"{expected.segmentation.pixels:.1f} pixels"
+    still = reading(SIZE_MM)
+    source = clean(read_image(head_png).pixels, only_heads[0].settings)
+    now = HeadReader(*only_heads).read_cleaned([distorted(source, "scale_up", intensity)], [SIZE_MM])[0]
+    assert now.segmentation.mm == pytest.approx(growth * still.segmentation.mm, rel=0.05)
+    for name, title in (("regression", "HC (regression)"), ("segmentation", "HC (outline)")):
+        metric = next(one for one in app.metric if one.label == title)
+        after, before = getattr(now, name), getattr(still, name)
+        assert metric.value == f"{after.mm:.1f} mm"
+        assert metric.delta == signed(after.mm - before.mm, "mm", "-")
+        assert f"90 % interval: {after.low_mm:.1f} to {after.high_mm:.1f} mm" in texts(app)
     for job in list(app.session_state["background_jobs"].values()):
         job.wait()
     app.run()
     assert not app.exception and not app.error
-    assert "HC error against" in texts(app)
+    assert "HC error against" in texts(app) and "Error against the annotation" in texts(app)
     figure = json.loads(app.get("plotly_chart")[0].proto.spec)
-    names = {trace.get("name", "") for trace in figure["data"]}
-    assert {"regression (90 % interval)", "outline (90 % interval)"} <= names
+    traces = {trace.get("name", ""): trace for trace in figure["data"]}
+    outline = traces["outline (90 % interval)"]
+    assert "regression (90 % interval)" in traces
+    value, expected = numbers(outline["customdata"]).T
+    assert numbers(outline["x"])[0] == 0 and len(value) == 3
+    assert value[0] == pytest.approx(still.segmentation.mm, rel=1e-3)
+    assert expected[0] == pytest.approx(HEAD.circumference * SIZE_MM, rel=0.02)
+    assert expected[-1] == pytest.approx(expected[0] / (1 - numbers(outline["x"])[-1] / 100), rel=1e-3)
+    assert numbers(outline["y"]) == pytest.approx(value - expected, abs=1e-6)
+    moved = picture_of(app)
+    app.session_state["intensity_scale_up"] = 4.0
+    app.run()
+    assert picture_of(app) != moved
+    assert metrics(app)["HC (outline)"] != f"{now.segmentation.mm:.1f} mm"
 
 
 def rows_of_evaluation() -> pd.DataFrame:
@@ -205,7 +361,8 @@ def evaluated(head_models, use_models, tmp_path):
     for file in (head_models / "tiny_outline").iterdir():
         (folder / file.name).symlink_to(file)
     rows = rows_of_evaluation()
-    rows.to_csv(folder / "evaluation.csv.gz", index=False)
+    others = rows.iloc[:6].assign(data="other heads")
+    pd.concat([rows, others]).to_csv(folder / "evaluation.csv.gz", index=False)
     use_models(tmp_path)
     return rows
 
@@ -226,12 +383,44 @@ def test_agreement_begins_with_the_worst_frame_and_opens_what_is_chosen(
     assert list(table["n"].astype(int)) == [22, *(evaluated[~evaluated["trained_on"]]["trimester"].value_counts())[
         ["first", "second", "third"]
     ]]  # fmt: skip
+    assert "median error (mm)" in table and "bias (mm)" not in table
+    figures = figures_of(evaluated[~evaluated["trained_on"]])
+    more = next(frame.value for frame in app.dataframe if "bias (mm)" in frame.value)
+    for shown, column, key in (
+        (table, "mean error (mm)", "mae"),
+        (table, "median error (mm)", "median"),
+        (more, "bias (mm)", "bias"),
+        (more, "lower limit of agreement (mm)", "loa_low"),
+        (more, "upper limit of agreement (mm)", "loa_high"),
+        (more, "Hausdorff distance (mm)", "hausdorff"),
+    ):
+        one = figures[key]
+        assert shown[column][0] == f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})"
+    assert table["refused"][0].startswith(f"{100 * figures['refused'].value:.1f} %")
+    worst = evaluated.loc[7]
+    (metric,) = app.metric
+    assert metric.delta == f"{worst['error_mm']:+.1f} mm"
+    assert f"Annotated {worst['true_mm']:.1f} mm; 90 % interval {worst['low_mm']:.1f} to {worst['high_mm']:.1f} mm" in (
+        texts(app)
+    )
     app.selectbox(key="head").set_value("011_HC.png").run()
     assert not app.exception and not app.error
     assert "not at hand" not in texts(app)
     assert metrics(app)["Measured"] == f"{evaluated['predicted_mm'][11]:.1f} mm"
     app.selectbox(key="head").set_value("005_HC.png").run()
     assert any("looks corrupted" in warning.value for warning in app.warning)
+    app.selectbox(key="data").set_value("other heads").run()
+    assert not app.exception and not app.error
+    table = next(frame.value for frame in app.dataframe if "heads" in frame.value)
+    assert int(table["n"][0]) == 5
+
+
+def test_a_frame_uploaded_under_its_name_is_shown_among_the_figures(open_page, texts, evaluated, head_png):
+    app = upload(open_page(PAGE), head_png, "007_HC.png")
+    app.segmented_control(key="heads").set_value("quality").run()
+    assert not app.exception and not app.error
+    assert app.selectbox(key="head").value == "007_HC.png"
+    assert "not at hand" not in texts(app)
 
 
 def test_a_model_without_evaluation_says_how_to_get_one(open_page, texts, only_heads):

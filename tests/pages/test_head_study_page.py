@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from core.datasets import load
+from core.explain.head_answers import short_answers
 from core.explain.head_run import HeadStudySettings, run_head_study
 from core.explain.head_study import FILES, read_study
 from core.explain.regression_perturbation import Protocol
@@ -45,9 +46,35 @@ def test_a_study_answers_the_three_claims_with_figures(open_page, texts, studies
     for sentence in read_study(studies / "tiny_heads" / FILES.name / "drawn").conclusions():
         assert sentence in said
     assert "Claim 2, map quality depends on the backbone, by enrichment in view: tiny_heads" in said
+    stored = [read_study(studies / name / FILES.name / "drawn") for name in ("tiny_heads", "tiny_twin")]
+    answers = short_answers(stored[0], stored)
+    assert [(metric.label, metric.value) for metric in app.metric] == [(one.question, one.figure) for one in answers]
+    assert [metric.help for metric in app.metric] == [one.caveat for one in answers]
+    assert all(one.sentence in said for one in answers)
     assert len(app.get("plotly_chart")) == 5
-    gaps = next(frame.value for frame in app.dataframe if "4 by 4, noise" in frame.value)
-    assert set(gaps["method"]) == {"Saliency", "Input × gradient", "Edges of the image"}
+    board = next(frame.value for frame in app.dataframe if "seconds a map" in frame.value)
+    assert set(board["method"]) == {"Saliency", "Input × gradient", "Edges of the image"}
+
+
+def test_every_number_is_there_to_take_away(open_page, studies):
+    app = open_page("faithfulness", model="tiny_heads", hidden_as="4-black")
+    shown = [set(frame.value.columns) for frame in app.dataframe]
+    for column in (
+        "seconds a map",
+        "ranked by",
+        "4 by 4, noise",
+        "Share of the image there",
+        "step",
+        "p (Holm)",
+        "models",
+    ):
+        assert sum(column in columns for columns in shown) == 1, column
+    labels = [button.label for button in app.get("download_button")]
+    assert labels.count("CSV") == len(shown)
+    assert "Settings and conclusions (JSON)" in labels
+    curves = next(frame.value for frame in app.dataframe if "step" in frame.value)
+    stored = read_study(studies / "tiny_heads" / FILES.name / "drawn").curves
+    assert len(curves) == (stored["fill"] == "black").sum()
 
 
 def test_choices_are_in_the_link(open_page, studies):

@@ -22,15 +22,15 @@ import numpy as np
 
 from core.datasets import Table
 from core.datasets.held_out import examination, is_held_out
-from core.errors import DatasetError, ParameterError
+from core.errors import DatasetError
 from core.explain.agreement import rank_correlation
-from core.explain.base import METHODS, Progress, check_classes, check_methods, get_method, no_progress
+from core.explain.base import METHODS, Progress, check_classes, check_methods, no_progress
 from core.explain.faithfulness.randomisation import randomised
 from core.explain.faithfulness.scoring import CURVES, Reference, Scoring, refer, region_map, score_map, stability
-from core.explain.faithfulness.study import BASELINES, FaithfulnessStudy, MethodResult, summarise
+from core.explain.faithfulness.study import BASELINES, FILES, FaithfulnessStudy, MethodResult, summarise
 from core.explain.localisation import Structures, at_input, structures_of
 from core.explain.sample import Sample, open_sample, spread, spread_positions
-from core.explain.stored_study import WORK, WorkFolder
+from core.explain.stored_study import WORK, StudySettings, WorkFolder
 from core.library import PHANTOM_ID
 from core.parallel import in_threads
 from core.zoo.prediction import to_unit
@@ -51,30 +51,19 @@ EXPLAINING = 0.5
 
 
 @dataclass(frozen=True)
-class FaithfulnessSettings:
-    """What a study looks at.
+class FaithfulnessSettings(StudySettings):
+    """What a study looks at; ``costly_limit`` is that of the images which methods of many passes explain again, under
+    noise and with random weights.
 
     Attributes
     ----------
-    methods : tuple of str
-    limit, costly_limit : int or None
-        Most images, spread evenly over the table's classes; ``costly_limit`` is that of the images which methods of
-        many passes explain again, under noise and with random weights.
     scoring : Scoring
     """
 
-    methods: tuple[str, ...]
-    limit: int | None = None
+    files = FILES
+
     costly_limit: int | None = COSTLY_LIMIT
     scoring: Scoring = field(default_factory=Scoring)
-
-    def __post_init__(self) -> None:
-        if not self.methods:
-            raise ParameterError("A study of faithfulness needs at least one method.")
-        for method in self.methods:
-            get_method(method)
-        if any(limit is not None and limit < 2 for limit in (self.limit, self.costly_limit)):
-            raise ParameterError("A study of faithfulness needs at least 2 images.")
 
 
 def untrained(card: Card, table: Table, source: str = "") -> Table:

@@ -7,7 +7,8 @@ from core.biometry.distortion import distorted, follow_head, moved_in_frame, mov
 from core.biometry.ellipse import Ellipse
 from core.biometry.reading import HeadReader
 from core.corruption import CORRUPTIONS, corrupt
-from core.errors import Cancelled, ParameterError
+from core.corruption.severity import severity_of
+from core.errors import Cancelled, MeasurementError, ParameterError
 from core.preprocessing import Box, Cleaned, clean
 from core.zoo import load_model
 
@@ -67,6 +68,23 @@ def test_errors_are_against_the_truth_in_millimetres(reader, cleaned):
     # The network finds the bright ellipse, drawn larger by its max pooling, and its interval is 5 % to either side.
     assert abs(still["error"]) < 0.08 * still["expected"]
     assert (still["low"], still["high"]) == pytest.approx((0.95 * still["value"], 1.05 * still["value"]))
+
+
+def test_every_intensity_is_measured_under_its_own_corruption_and_seed(reader, cleaned):
+    size = 0.2
+    rows = follow_head(reader, cleaned, "noise", [0.0, 0.3], pixel_size_mm=size, seed=5)
+    assert list(rows["intensity"]) == [0.0, 0.0, 0.3, 0.3]
+    assert list(rows["severity"]) == [severity_of("noise", intensity) for intensity in rows["intensity"]]
+    changed = reader.read_cleaned([distorted(cleaned, "noise", 0.3, seed=5)], [size])[0]
+    expected = [changed.regression.mm, changed.segmentation.mm if changed.segmentation else np.nan]
+    assert rows["value"][2:].tolist() == pytest.approx(expected, nan_ok=True)
+    other = follow_head(reader, cleaned, "noise", [0.3], pixel_size_mm=size, seed=6)
+    assert other["value"][0] != rows["value"][2]
+
+
+def test_a_pixel_that_no_frame_of_a_head_has_is_refused(reader, cleaned):
+    with pytest.raises(MeasurementError, match="millimetres"):
+        follow_head(reader, cleaned, "blur", [0.0], pixel_size_mm=7.0)
 
 
 def test_without_truth_errors_are_shifts_and_without_pixel_size_in_pixels(reader, cleaned):

@@ -88,3 +88,23 @@ def test_colour_frames_keep_their_colours():
     frame = np.full((600, 800, 3), (10, 20, 30), np.uint8)
     picture = draw_heads(frame, [annotation(HEAD)], legend=False)
     assert tuple(picture[5, 5]) == (10, 20, 30)
+    assert (frame == (10, 20, 30)).all()
+
+
+def test_lines_have_a_dark_rim_so_that_bright_echoes_do_not_swallow_them():
+    """On white, nothing but the rim is darker than the line."""
+    picture = draw_heads(np.full((600, 800), 255, np.uint8), [annotation(HEAD)], legend=False)
+    for x, y in HEAD.points(40):
+        around = picture[round(y) - 3 : round(y) + 4, round(x) - 3 : round(x) + 4]
+        assert around.sum(axis=-1).min() < sum(ANNOTATION) - 60
+
+
+def test_the_middle_of_the_line_is_the_ellipse(frame):
+    """The mean of all drawn pixels is the middle of the head, to a third of a pixel."""
+    rows, columns = np.nonzero((draw_heads(frame, [annotation(HEAD)], legend=False) != 90).any(axis=-1))
+    assert (columns.mean(), rows.mean()) == pytest.approx((HEAD.x, HEAD.y), abs=0.3)
+    small = Ellipse(60.0, 40.0, 30.0, 20.0, 0.2)
+    rows, columns = np.nonzero((draw_heads(frame[:90, :120], [annotation(small)], legend=False) != 90).any(axis=-1))
+    factor = LEAST_SIDE / 120
+    expected = ((small.x + 0.5) * factor - 0.5, (small.y + 0.5) * factor - 0.5)
+    assert (columns.mean(), rows.mean()) == pytest.approx(expected, abs=0.3)

@@ -1,10 +1,55 @@
-"""Classifiers around networks whose explanations are known."""
+"""Classifiers around networks whose explanations are known, and methods whose maps are."""
 
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+
+from core.explain import METHODS
+from core.explain.base import Method
+
+
+class Bright(Method):
+    """The image itself."""
+
+    family = "perturbation"
+    title = "Bright"
+    explanation = trust = "It."
+    paper = "Nobody"
+    calls = 0
+
+    def explain(self, model, images, targets, progress=lambda share: None):
+        type(self).calls += 1
+        progress(1.0)
+        return np.asarray(images, np.float32)
+
+
+class Dim(Bright):
+    title = "Dim"
+    costly = True
+    signed = True
+
+    def explain(self, model, images, targets, progress=lambda share: None):
+        return 0.3 - super().explain(model, images, targets, progress)
+
+
+class Empty(Bright):
+    title = "Empty"
+
+    def explain(self, model, images, targets, progress=lambda share: None):
+        return 0 * super().explain(model, images, targets, progress)
+
+
+@pytest.fixture(scope="module")
+def oracles():
+    """Name -> class of methods whose maps are known, registered while a module's tests run; each counts its calls."""
+    made = {"bright": Bright, "dim": Dim, "empty": Empty}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, cls in made.items():
+            cls.name = name
+            patch.setitem(METHODS, name, cls())
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from core.errors import Cancelled, DatasetError, ParameterError
 from core.evaluation import bootstrap_by_patient, wilson
 from core.explain import METHODS
 from core.explain.agreement import rank_correlation, top_overlap
-from core.explain.base import Method, check_methods, methods_for
+from core.explain.base import check_methods, methods_for
 from core.explain.faithfulness import (
     BASELINES,
     CURVES,
@@ -43,42 +43,7 @@ from core.zoo.registry import model_of, network_of
 QUICK = Scoring(steps=4, grid=4, regions=4, subsets=8)
 
 
-class Bright(Method):
-    """The image itself."""
-
-    family = "perturbation"
-    title = "Bright"
-    explanation = trust = "It."
-    paper = "Nobody"
-    calls = 0
-
-    def explain(self, model, images, targets, progress=lambda share: None):
-        type(self).calls += 1
-        progress(1.0)
-        return np.asarray(images, np.float32)
-
-
-class Costly(Bright):
-    title = "Costly"
-    costly = True
-    signed = True
-
-    def explain(self, model, images, targets, progress=lambda share: None):
-        return 0.5 - super().explain(model, images, targets, progress)
-
-
-class Empty(Bright):
-    title = "Empty"
-
-    def explain(self, model, images, targets, progress=lambda share: None):
-        return 0 * super().explain(model, images, targets, progress)
-
-
-@pytest.fixture(autouse=True)
-def oracles(monkeypatch):
-    for cls, name in ((Bright, "bright"), (Costly, "costly"), (Empty, "empty")):
-        cls.name, cls.calls = name, 0
-        monkeypatch.setitem(METHODS, name, cls())
+pytestmark = pytest.mark.usefixtures("oracles")
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +57,10 @@ def small(*methods, **options):
 
 def test_a_study_holds_what_its_definition_says(classifier, table, tmp_path):
     """The score, the agreement and the curve of one method, computed anew image by image."""
-    study = run_study(classifier, table, small("bright", "costly", "empty"), tmp_path, name="shapes")
-    assert {name: study.score(name, "stability").n for name in ("bright", "costly")} == {"bright": 5, "costly": 3}
-    assert {name: study.score(name, "deletion").n for name in ("bright", "costly")} == {"bright": 5, "costly": 5}
-    assert set(study.scores["method"]) == {*BASELINES, "bright", "costly", "empty"}
+    study = run_study(classifier, table, small("bright", "dim", "empty"), tmp_path, name="shapes")
+    assert {name: study.score(name, "stability").n for name in ("bright", "dim")} == {"bright": 5, "dim": 3}
+    assert {name: study.score(name, "deletion").n for name in ("bright", "dim")} == {"bright": 5, "dim": 5}
+    assert set(study.scores["method"]) == {*BASELINES, "bright", "dim", "empty"}
     images = to_unit(np.stack([classifier.prepare(read_pixels(path)) for path in table.frame["path"]]))
     targets = classifier.probabilities(images).argmax(axis=1)
     found = []
@@ -110,36 +75,36 @@ def test_a_study_holds_what_its_definition_says(classifier, table, tmp_path):
     assert curve["value"].to_numpy() == pytest.approx(np.mean([one.curves["lerf"] for one in found], axis=0))
     assert study.score("bright", "stability").value > 0.5
     assert study.score("bright", "randomisation").value == pytest.approx(1)
-    pair = study.agreement[(study.agreement["first"] == "bright") & (study.agreement["second"] == "costly")]
+    pair = study.agreement[(study.agreement["first"] == "bright") & (study.agreement["second"] == "dim")]
     assert pair["value"].tolist() == pytest.approx([-1, 0])
     assert pair["n"].tolist() == [5, 5]
     assert study.score("empty", "mu_fidelity").n == 0
     assert np.isnan(study.matrix("rank_correlation").loc["empty", "bright"])
-    assert study.about["signed"] == ["costly"]
+    assert study.about["signed"] == ["dim"]
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(classifier, table, tmp_path):
     written = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         scoring = Scoring(steps=4, grid=4, regions=4, subsets=8, seed=seed)
-        settings = FaithfulnessSettings(("bright", "costly"), scoring=scoring, costly_limit=3)
+        settings = FaithfulnessSettings(("bright", "dim"), scoring=scoring, costly_limit=3)
         study = run_study(classifier, table, settings, tmp_path / name)
         written.append(study.scores[study.scores["measure"] != "seconds"].to_csv())
     assert written[0] == written[1] != written[2]
 
 
-def test_a_stopped_run_goes_on_where_it_was_and_ends_the_same(classifier, table, tmp_path):
-    whole = run_study(classifier, table, small("bright", "costly"), tmp_path / "whole")
+def test_a_stopped_run_goes_on_where_it_was_and_ends_the_same(classifier, table, tmp_path, oracles):
+    whole = run_study(classifier, table, small("bright", "dim"), tmp_path / "whole")
 
     def stop(share):
         if (tmp_path / "out" / "work" / "bright.npz").is_file():
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        run_study(classifier, table, small("bright", "costly"), tmp_path / "out", progress=stop)
-    Bright.calls = 0
-    again = run_study(classifier, table, small("bright", "costly"), tmp_path / "out")
-    assert Bright.calls == 0
+        run_study(classifier, table, small("bright", "dim"), tmp_path / "out", progress=stop)
+    oracles["bright"].calls = 0
+    again = run_study(classifier, table, small("bright", "dim"), tmp_path / "out")
+    assert oracles["bright"].calls == 0
     for name in ("curves", "agreement"):
         pd.testing.assert_frame_equal(getattr(whole, name), getattr(again, name))
     with pytest.raises(ParameterError, match="other"):
@@ -148,7 +113,7 @@ def test_a_stopped_run_goes_on_where_it_was_and_ends_the_same(classifier, table,
 
 def test_progress_rises_to_one(classifier, table, tmp_path):
     shares = []
-    run_study(classifier, table, small("bright", "costly"), tmp_path, progress=shares.append)
+    run_study(classifier, table, small("bright", "dim"), tmp_path, progress=shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
 
@@ -185,7 +150,7 @@ def taught(classifier):
     return model_of(card, network, classifier.typicality)
 
 
-def test_maps_of_a_network_that_learned_nothing_score_lower(taught):
+def test_maps_of_a_network_that_learned_nothing_score_lower(taught, oracles):
     """Every method that fits: its maps of random weights name what the taught network needs less well."""
     generator = np.random.default_rng(0)
     levels = np.concatenate([np.full(9, 0.3), np.full(9, 0.75), np.full(18, 0.05)])
@@ -197,7 +162,7 @@ def test_maps_of_a_network_that_learned_nothing_score_lower(taught):
     random = randomised(taught)
     lowered = {}
     for name in methods_for(taught.card):
-        if isinstance(METHODS[name], Bright):
+        if name in oracles:
             continue
         means = []
         for explained in (taught, random):
@@ -243,7 +208,7 @@ N = 12
 
 
 def by_hand(n=N):
-    """A study of heads by hand: *bright* beats chance by 0.3 and looks at the skull, *costly* does neither."""
+    """A study of heads by hand: *bright* beats chance by 0.3 and looks at the skull, *dim* does neither."""
     labels = np.full((20, 20), HEAD_LABELS["outside the head"], np.uint8)
     labels[:, :10], labels[:, :2] = HEAD_LABELS["inside the head"], HEAD_LABELS["skull"]
     rows = pd.DataFrame({"path": [f"{one}.png" for one in range(n)], "patient": [str(one // 2) for one in range(n)]})
@@ -265,11 +230,11 @@ def by_hand(n=N):
         "random_regions": result(chance, np.full(n, 0.6)),
         "random_pixels": result(chance[::-1], np.full(n, 0.6)),
         "bright": result(chance + 0.3 + generator.normal(0, 0.01, n), np.full(n, 0.2), on_skull),
-        "costly": result(chance[::-1] - 0.0, np.full(n, 0.9), elsewhere),
+        "dim": result(chance[::-1] - 0.0, np.full(n, 0.9), elsewhere),
     }
     about = {
         "model": "tiny", "data": "heads", "simulated": False, "n": n,
-        "n_with_structures": n, "methods": ["bright", "costly"], "signed": ["costly"], "command": "python -m core",
+        "n_with_structures": n, "methods": ["bright", "dim"], "signed": ["dim"], "command": "python -m core",
         "scoring": QUICK.__dict__, "problems": [],
     }  # fmt: skip
     return summarise(["BPD", "NT"], sample, [Structures(labels, HEAD_LABELS)] * n, results, about), results
@@ -282,10 +247,10 @@ def test_gains_are_paired_and_positive_where_better():
     assert gain.value == pytest.approx(difference.mean())
     assert gain.low > 0.28
     assert study.gain("bright", "deletion").value == pytest.approx(difference.mean())
-    assert study.gain("costly", "average_drop").value == pytest.approx(-0.3)
+    assert study.gain("dim", "average_drop").value == pytest.approx(-0.3)
     assert study.gain("random_regions", "deletion").n == 0
     assert study.gain("bright", "stability").n == 0
-    assert (study.verdict("bright"), study.verdict("costly")) == ("better", "unclear")
+    assert (study.verdict("bright"), study.verdict("dim")) == ("better", "unclear")
     assert study.score("bright", "average_increase").low == pytest.approx(wilson(6, 6).low)
 
 
@@ -295,19 +260,19 @@ def test_localisation_counts_recognised_images_alone():
     assert (skull.value, skull.n) == (1, N - 1)
     assert study.place("bright", "BPD", "skull", "enrichment").value == pytest.approx(10)
     assert study.place("bright", "BPD", "skull contour", "enrichment").value == pytest.approx(10)
-    assert study.place("costly", "BPD", "skull", "relevance").value == 0
+    assert study.place("dim", "BPD", "skull", "relevance").value == 0
     assert study.place("bright", "NT", "skull", "relevance").n == 0
     assert study.place("bright", "BPD", "skull", "pointing").low == pytest.approx(wilson(6, 6).low)
 
 
 def test_agreement_is_the_mean_over_images():
     study, results = by_hand()
-    pairs = list(zip(results["bright"].maps, results["costly"].maps, strict=True))
+    pairs = list(zip(results["bright"].maps, results["dim"].maps, strict=True))
     matrix = study.matrix("rank_correlation")
-    assert matrix.loc["bright", "costly"] == pytest.approx(np.mean([rank_correlation(*pair) for pair in pairs]))
-    assert matrix.loc["costly", "bright"] == matrix.loc["bright", "costly"]
+    assert matrix.loc["bright", "dim"] == pytest.approx(np.mean([rank_correlation(*pair) for pair in pairs]))
+    assert matrix.loc["dim", "bright"] == matrix.loc["bright", "dim"]
     assert matrix.loc["bright", "bright"] == 1
-    overlap = study.matrix("top_overlap").loc["bright", "costly"]
+    overlap = study.matrix("top_overlap").loc["bright", "dim"]
     assert overlap == pytest.approx(np.mean([top_overlap(*pair) for pair in pairs]))
 
 
@@ -317,12 +282,12 @@ def test_sentences_say_what_the_figures_say():
     gap = study.score("bright", "aopc_gap")
     figure = f"{gap.value:.3g} ({gap.low:.3g} to {gap.high:.3g}), n = 12"
     assert f"Better than an order by chance at naming what the network needs: Bright ({figure})" in text
-    assert "Not told apart from an order by chance: Costly" in text
+    assert "Not told apart from an order by chance: Dim" in text
     assert "Most stable: Bright" in text
     assert "Fastest: Bright" in text
     assert "made random" in text
     assert "BPD and the skull contour (000, lines 3586 to 3594), enrichment: more than its area's share" in text
-    assert "Bright 10 (10 to 10), n = 11; less with Costly 0 (0 to 0), n = 11" in text
+    assert "Bright 10 (10 to 10), n = 11; less with Dim 0 (0 to 0), n = 11" in text
     assert "NT and" not in text
     assert ".0)" not in text
     assert "n = 12.0" not in text
@@ -340,14 +305,14 @@ def test_few_images_settle_nothing():
 def test_tables_hold_the_figures():
     study, _ = by_hand()
     board = scoreboard_table(study)
-    assert board["method"].tolist() == ["Bright", "Costly", "Random regions", "Random pixels"]
+    assert board["method"].tolist() == ["Bright", "Dim", "Random regions", "Random pixels"]
     assert board["values"].tolist() == ["unsigned", "signed", "", ""]
     assert board["order"].tolist() == ["better than chance", "not told from chance", "chance", "chance"]
     measures = measure_table(study).set_index("measure")
     assert measures.loc["Average drop", "Bright"] == "0.2 (0.2 to 0.2), n = 12"
     assert measures.loc["MuFidelity", "Bright"] == "no answer"
     findings = finding_table(study)
-    assert findings["method"].tolist() == ["Bright", "Costly"]
+    assert findings["method"].tolist() == ["Bright", "Dim"]
     assert findings["its share of the area"].tolist() == ["0.1", "0.1"]
     structures = structure_table(study, "BPD").set_index("structure")
     assert structures.loc["skull", "Bright"] == "10.00"

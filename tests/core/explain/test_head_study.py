@@ -15,7 +15,6 @@ from core.datasets import load
 from core.errors import Cancelled, DatasetError, ParameterError
 from core.evaluation import bootstrap_by_patient
 from core.explain import METHODS
-from core.explain.base import Method
 from core.explain.contour import contour_shares, ring_around
 from core.explain.head_run import HeadStudySettings, run_head_study
 from core.explain.head_study import (
@@ -43,35 +42,7 @@ NAMES = ["000_HC.png", "005_HC.png", "005_2HC.png", "010_HC.png", "015_HC.png", 
 COSTLY = 3
 
 
-class Bright(Method):
-    """The image itself."""
-
-    family = "perturbation"
-    title = "Bright"
-    explanation = trust = "It."
-    paper = "Nobody"
-    calls = 0
-
-    def explain(self, model, images, targets, progress=lambda share: None):
-        type(self).calls += 1
-        progress(1.0)
-        return np.asarray(images, np.float32)
-
-
-class Dim(Bright):
-    title = "Dim"
-    costly = True
-    signed = True
-
-    def explain(self, model, images, targets, progress=lambda share: None):
-        return 0.3 - super().explain(model, images, targets, progress)
-
-
-@pytest.fixture(autouse=True)
-def oracles(monkeypatch):
-    for cls, name in ((Bright, "bright"), (Dim, "dim")):
-        cls.name, cls.calls = name, 0
-        monkeypatch.setitem(METHODS, name, cls())
+pytestmark = pytest.mark.usefixtures("oracles")
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +57,9 @@ def small(*methods, **options):
 
 
 @pytest.fixture(scope="module")
-def study(regressor, table, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        for cls, name in ((Bright, "bright"), (Dim, "dim")):
-            cls.name = name
-            patch.setitem(METHODS, name, cls())
-        out = tmp_path_factory.mktemp("study")
-        return run_head_study(regressor, table, small("bright", "dim"), out, name="drawn", command="made so")
+def study(regressor, table, oracles, tmp_path_factory):
+    out = tmp_path_factory.mktemp("study")
+    return run_head_study(regressor, table, small("bright", "dim"), out, name="drawn", command="made so")
 
 
 def test_a_study_holds_what_its_definition_says(study, regressor, table):
@@ -145,7 +112,7 @@ def test_all_orders_begin_and_end_alike(study):
             assert group["value"].to_numpy() == pytest.approx(np.full(len(group), group["value"].iloc[0]))
 
 
-def test_a_map_of_what_the_network_needs_has_a_gap_and_its_reverse_a_negative_one(regressor, table, tmp_path):
+def test_a_map_of_what_the_network_needs_has_a_gap_and_its_reverse_a_negative_one(regressor, table, oracles, tmp_path):
     """A model that measures the brightness of one corner; one map that knows it, and one that knows the opposite."""
 
     class Corner:
@@ -154,7 +121,7 @@ def test_a_map_of_what_the_network_needs_has_a_gap_and_its_reverse_a_negative_on
         def scores(self, images):
             return 100 + 3 * to_unit(images)[:, 8:16, 8:16].sum(axis=(1, 2), dtype=float)[:, None]
 
-    class Right(Bright):
+    class Right(oracles["bright"]):
         title = "Right"
         signed = True
 
@@ -188,18 +155,19 @@ def test_a_map_of_what_the_network_needs_has_a_gap_and_its_reverse_a_negative_on
     assert found.score("wrong", "sign_gap_mm", ranking="sign").high < 0
 
 
-def test_a_stopped_run_goes_on_where_it_was_and_ends_the_same(regressor, table, tmp_path, study):
+def test_a_stopped_run_goes_on_where_it_was_and_ends_the_same(regressor, table, tmp_path, study, oracles):
     def stop(share):
         if (tmp_path / "work" / "bright.npz").is_file():
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
         run_head_study(regressor, table, small("bright", "dim"), tmp_path, progress=stop)
-    Bright.calls = 0
+    for method in oracles.values():
+        method.calls = 0
     shares = []
     again = run_head_study(regressor, table, small("bright", "dim"), tmp_path, progress=shares.append)
-    assert Bright.calls == 0
-    assert Dim.calls == 1
+    assert oracles["bright"].calls == 0
+    assert oracles["dim"].calls == 1
     assert shares == sorted(shares)
     assert shares[-1] == 1
     for name in TABLES:
