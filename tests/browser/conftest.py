@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,18 @@ CHROMIUM_ARGUMENTS = [
 ]
 START_SECONDS = 120
 EXPECT_MILLISECONDS = 60_000
+SETTLE_MILLISECONDS = 120_000
+QUIET_MILLISECONDS = 400
+"""A run that a click or the loaded model has just asked for may not have begun yet."""
+IS_QUIET = """
+(milliseconds) => {
+  const app = document.querySelector('[data-testid="stApp"]')
+  const loads = /is loading; this takes some seconds|that measure heads are loading/.test(document.body.textContent)
+  if (app?.dataset.testScriptState !== "notRunning" || loads) window.quietSince = undefined
+  else window.quietSince ??= performance.now()
+  return performance.now() - window.quietSince >= milliseconds
+}
+"""
 
 
 def find_chromium() -> str | None:
@@ -82,6 +95,17 @@ def browser(chromium_path):
         browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def settle() -> Callable[..., None]:
+    """``settle(page)``: wait until no model loads and no script has run for a while."""
+
+    def wait(page) -> None:
+        page.evaluate("window.quietSince = undefined")
+        page.wait_for_function(IS_QUIET, arg=QUIET_MILLISECONDS, polling=50, timeout=SETTLE_MILLISECONDS)
+
+    return wait
 
 
 @pytest.fixture
