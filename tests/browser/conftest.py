@@ -28,14 +28,18 @@ CHROMIUM_ARGUMENTS = [
 START_SECONDS = 120
 EXPECT_MILLISECONDS = 60_000
 SETTLE_MILLISECONDS = 120_000
-QUIET_MILLISECONDS = 400
-"""A run that a click or the loaded model has just asked for may not have begun yet."""
+QUIET_MILLISECONDS = 500
+"""A run that a click or the loaded model has just asked for may not have begun yet, what it sent may not be drawn."""
 IS_QUIET = """
 (milliseconds) => {
   const app = document.querySelector('[data-testid="stApp"]')
+  const main = document.querySelector('[data-testid="stMain"]')
   const loads = /is loading; this takes some seconds|that measure heads are loading/.test(document.body.textContent)
-  if (app?.dataset.testScriptState !== "notRunning" || loads) window.quietSince = undefined
-  else window.quietSince ??= performance.now()
+  const drawn = `${main?.scrollHeight} ${main?.querySelectorAll("*").length}`
+  if (app?.dataset.testScriptState !== "notRunning" || loads || drawn !== window.drawnBefore) {
+    window.drawnBefore = drawn
+    window.quietSince = performance.now()
+  }
   return performance.now() - window.quietSince >= milliseconds
 }
 """
@@ -99,11 +103,11 @@ def browser(chromium_path):
 
 @pytest.fixture(scope="session")
 def settle() -> Callable[..., None]:
-    """``settle(page)``: wait until no model loads and no script has run for a while."""
+    """``settle(page)``: wait until no model loads, no script has run and nothing has been drawn for a while."""
 
     def wait(page) -> None:
-        page.evaluate("window.quietSince = undefined")
-        page.wait_for_function(IS_QUIET, arg=QUIET_MILLISECONDS, polling=50, timeout=SETTLE_MILLISECONDS)
+        page.evaluate("window.drawnBefore = undefined")
+        page.wait_for_function(IS_QUIET, arg=QUIET_MILLISECONDS, polling=100, timeout=SETTLE_MILLISECONDS)
 
     return wait
 
