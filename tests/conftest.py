@@ -17,7 +17,15 @@ from xdist.scheduler import LoadScopeScheduling
 
 CLASSES = ["BPD", "CRL", "NT"]
 SIZE = 48
-LONG_FIRST = ("tests/browser/", "tests/pages/", "tests/core/zoo/", "tests/core/test_", "tests/core/biometry/")
+LONG_FIRST = (
+    "tests/browser/",
+    "tests/pages/",
+    "tests/core/zoo/",
+    "tests/core/test_",
+    "tests/core/biometry/",
+    "tests/core/explain/",
+    "tests/core/phantom/",
+)
 """Where the tests lie that take longest: begun at the end, one process would still be at them while others idle."""
 
 

@@ -212,7 +212,7 @@ def test_training_the_head_alone_needs_no_fine_tuning(shape_folder, tmp_path):
 
 def test_early_stopping_keeps_the_best_epoch(shape_folder, tmp_path):
     """With a learning rate that destroys the network, training stops ``patience`` epochs after the best one."""
-    settings = replace(SETTINGS, epochs=12, patience=2, learning_rate=0.9, optimiser="sgd")
+    settings = replace(SETTINGS, architecture={}, epochs=12, patience=2, learning_rate=0.9, optimiser="sgd")
     card = train(load(shape_folder), settings, tmp_path / "model", weights=None, report=quiet)
     history = pd.read_csv(tmp_path / "model" / "history.csv")
     best = history["val_loss"].argmin()
