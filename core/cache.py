@@ -81,6 +81,8 @@ SUBJECT_ENTRIES = 3
 MOVE_ENTRIES = 6
 RECORDING_ENTRIES = 4
 SHARED_ENTRIES = 64
+NAMED_ENTRIES = 64
+NAMED_FRAMES = 256
 HEAD_STEPS = 13
 LOADED_MODELS = 10
 """Each task's default and an ensemble: fewer, and models waiting for each other would push each other out."""
@@ -140,10 +142,25 @@ def _session_store(name: str, max_entries: int) -> Store:
     return st.session_state[name]
 
 
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _named_stores() -> tuple[Store, Store]:
+    """The hashes of the samples and phantoms opened last, and what was computed of them, which anybody may see."""
+    return Store(NAMED_FRAMES), Store(NAMED_ENTRIES)
+
+
+def _store_of(sha256: str, otherwise: Callable[[], Store]) -> Store:
+    """Where to keep what derives from a frame: with all sessions if it has a name, else in the store of this one."""
+    hashes, results = _named_stores()
+    return results if sha256 in hashes else otherwise()
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def named_image(image_id: str) -> NamedImage:
     """A sample or phantom; its arrays are read-only, so sessions may share it."""
-    return open_image(image_id)
+    image = open_image(image_id)
+    hashes, _ = _named_stores()
+    hashes.get(image.frame.sha256, lambda: True)
+    return image
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
@@ -185,17 +202,15 @@ def preprocessed(sha256: str, settings: str, chain: str, _pixels: np.ndarray, _s
 
 def cleaned(sha256: str, pixels: np.ndarray, settings: PreprocessingSettings) -> Cleaned:
     """The cropped frame without annotations."""
-    return picture_store().get(("cleaned", sha256, settings), lambda: clean(pixels, settings))
+    return _store_of(sha256, picture_store).get(("cleaned", sha256, settings), lambda: clean(pixels, settings))
 
 
 def prepared(sha256: str, pixels: np.ndarray, card: Card) -> np.ndarray:
     """What the model of ``card`` sees of a frame: (S, S) uint8. Needs no TensorFlow."""
-
-    def compute() -> np.ndarray:
-        settings = PreprocessingSettings.from_dict(card.preprocessing)
-        return prepare(pixels, settings, chain=card.input["chain"], size=card.size)
-
-    return result_store().get(("prepared", sha256, card.name), compute)
+    settings = PreprocessingSettings.from_dict(card.preprocessing)
+    key = ("prepared", sha256, settings, card.input["chain"], card.size)
+    compute = partial(prepare, pixels, settings, chain=card.input["chain"], size=card.size)
+    return _store_of(sha256, result_store).get(key, compute)
 
 
 @st.cache_data(ttl="10s", max_entries=16, show_spinner=False)
@@ -732,21 +747,22 @@ def image_sweep(
 ) -> ImageSweep:
     """One image under growing corruption, and where its class flips."""
     key = _image_sweep_key(model.card, sha256, kind, seed)
-    return result_store().get(key, lambda: sweep_image(model, source, kind, seed=seed, progress=progress))
+    compute = partial(sweep_image, model, source, kind, seed=seed, progress=progress)
+    return _store_of(sha256, result_store).get(key, compute)
 
 
 def image_sweep_job(model: Classifier, sha256: str, source: Cleaned, kind: str, seed: int) -> Job | None:
     """The job behind :func:`image_sweep`; None once that answers at once."""
     return _job(
         _session_jobs(),
-        result_store(),
+        _store_of(sha256, result_store),
         _image_sweep_key(model.card, sha256, kind, seed),
         lambda progress: sweep_image(model, source, kind, seed=seed, progress=progress),
     )
 
 
 def has_image_sweep(card: Card, sha256: str, kind: str, seed: int) -> bool:
-    return _image_sweep_key(card, sha256, kind, seed) in result_store()
+    return _image_sweep_key(card, sha256, kind, seed) in _store_of(sha256, result_store)
 
 
 def _image_sweep_key(card: Card, sha256: str, kind: str, seed: int) -> tuple[Hashable, ...]:

@@ -13,9 +13,40 @@ import pytest
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
+from xdist.scheduler import LoadScopeScheduling
 
 CLASSES = ["BPD", "CRL", "NT"]
 SIZE = 48
+LONG_FIRST = (
+    "tests/browser/",
+    "tests/pages/",
+    "tests/core/zoo/",
+    "tests/core/test_",
+    "tests/core/biometry/",
+    "tests/core/explain/",
+    "tests/core/phantom/",
+)
+"""Where the tests lie that take longest: begun at the end, one process would still be at them while others idle."""
+
+
+class ByFileAndServer(LoadScopeScheduling):
+    """A file of tests stays in one process, as with ``--dist loadfile``; so do all journeys, which share a server."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return LONG_FIRST[0] if nodeid.startswith(LONG_FIRST[0]) else nodeid.split("::", 1)[0]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByFileAndServer(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items):
+    """The longest first; the rest stays in the order in which it was collected."""
+
+    def place(item) -> int:
+        return next((at for at, start in enumerate(LONG_FIRST) if item.nodeid.startswith(start)), len(LONG_FIRST))
+
+    items.sort(key=place)
 
 
 def draw_shape(plane: str, seed: int, size: int = 96) -> np.ndarray:

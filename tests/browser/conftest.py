@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,22 @@ CHROMIUM_ARGUMENTS = [
 ]
 START_SECONDS = 120
 EXPECT_MILLISECONDS = 60_000
+SETTLE_MILLISECONDS = 120_000
+QUIET_MILLISECONDS = 500
+"""A run that a click or the loaded model has just asked for may not have begun yet, what it sent may not be drawn."""
+IS_QUIET = """
+(milliseconds) => {
+  const app = document.querySelector('[data-testid="stApp"]')
+  const main = document.querySelector('[data-testid="stMain"]')
+  const loads = /is loading; this takes some seconds|that measure heads are loading/.test(document.body.textContent)
+  const drawn = `${main?.scrollHeight} ${main?.querySelectorAll("*").length}`
+  if (app?.dataset.testScriptState !== "notRunning" || loads || drawn !== window.drawnBefore) {
+    window.drawnBefore = drawn
+    window.quietSince = performance.now()
+  }
+  return performance.now() - window.quietSince >= milliseconds
+}
+"""
 
 
 def find_chromium() -> str | None:
@@ -68,8 +85,9 @@ def server(tmp_path_factory):
                 pytest.fail(f"the server did not start:\n{process.communicate()[0]}")
             time.sleep(0.2)
     yield address
-    process.terminate()
-    process.communicate(timeout=20)
+    # Asked to terminate it would first wait for what it still computes; it has nothing to save.
+    process.kill()
+    process.communicate()
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +100,17 @@ def browser(chromium_path):
         browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def settle() -> Callable[..., None]:
+    """``settle(page)``: wait until no model loads, no script has run and nothing has been drawn for a while."""
+
+    def wait(page) -> None:
+        page.evaluate("window.drawnBefore = undefined")
+        page.wait_for_function(IS_QUIET, arg=QUIET_MILLISECONDS, polling=100, timeout=SETTLE_MILLISECONDS)
+
+    return wait
 
 
 @pytest.fixture

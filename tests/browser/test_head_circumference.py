@@ -24,31 +24,23 @@ def phantom(tmp_path_factory) -> tuple[Path, float]:
     return path, made.pixel_size_mm
 
 
-def wait(page: Page) -> None:
-    page.wait_for_timeout(300)
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=LONG)
-    expect(page.get_by_text("that measure heads are loading")).to_have_count(0, timeout=LONG)
-    page.wait_for_timeout(300)
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=LONG)
-
-
-def test_a_head_is_measured_in_millimetres_and_distorted(page: Page, server: str, phantom: tuple[Path, float]):
+def test_a_head_is_measured_in_millimetres_and_distorted(page: Page, server: str, settle, phantom: tuple[Path, float]):
     path, pixel_mm = phantom
     page.goto(f"{server}/head_circumference")
     expect(page.locator("h1")).to_have_text("Head circumference", timeout=LONG)
-    wait(page)
+    settle(page)
     page.get_by_role("button", name="Upload").first.click()
     # The page has another uploader, for annotations.
     page.get_by_test_id("stPopoverBody").locator("input[type=file]").set_input_files(str(path))
     # Only now: a list that closes takes an upload with it that is still under way.
     expect(page.get_by_text("The size of a pixel is not known")).to_be_visible(timeout=LONG)
     page.keyboard.press("Escape")
-    wait(page)
+    settle(page)
     size = page.get_by_role("spinbutton", name="Size of a pixel").first
     size.fill(f"{pixel_mm:.4f}")
     size.press("Enter")
     expect(page).to_have_url(re.compile("pixel_size="))
-    wait(page)
+    settle(page)
     # Of an accepted head in a metric, of a refused one in small print: millimetres either way.
     expect(page.get_by_text(re.compile(r"\d+\.\d mm")).first).to_be_visible(timeout=LONG)
     expect(page.get_by_alt_text(re.compile("with outline"))).to_be_visible()
@@ -56,7 +48,7 @@ def test_a_head_is_measured_in_millimetres_and_distorted(page: Page, server: str
     page.get_by_text("Under distortion").click()
     picture = page.get_by_alt_text("The distorted frame with its outline")
     expect(picture).to_be_visible(timeout=LONG)
-    wait(page)
+    settle(page)
     before = picture.get_attribute("src")
     slider = page.locator(".live input")
     slider.scroll_into_view_if_needed()

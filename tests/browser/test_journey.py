@@ -45,27 +45,13 @@ def open_page(page: Page, address: str) -> None:
     expect(page.locator("h1")).to_be_visible(timeout=LONG)
 
 
-def settle(page: Page) -> None:
-    """Wait until no model loads and no script runs any more."""
-
-    def wait_for_the_script() -> None:
-        # A run that a click or the loaded model has just asked for may not have begun yet.
-        page.wait_for_timeout(300)
-        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=LONG)
-
-    wait_for_the_script()
-    expect(page.get_by_text("is loading; this takes some seconds")).to_have_count(0, timeout=LONG)
-    wait_for_the_script()
-    page.wait_for_timeout(300)
-
-
-def go_to(page: Page, title: str) -> None:
+def go_to(page: Page, settle, title: str) -> None:
     page.get_by_role("link", name=title, exact=True).first.click()
     expect(page.locator("h1")).to_have_text(title, timeout=LONG)
     settle(page)
 
 
-def upload(page: Page, *paths: Path) -> None:
+def upload(page: Page, settle, *paths: Path) -> None:
     page.get_by_role("button", name="Upload").first.click()
     page.locator("input[type=file]").set_input_files([str(path) for path in paths])
     settle(page)
@@ -77,7 +63,7 @@ def no_failure(page: Page) -> None:
     expect(page.get_by_text("encountered an error")).to_have_count(0)
 
 
-def test_first_screen_is_usable_before_the_model_is_there(page: Page, server: str):
+def test_first_screen_is_usable_before_the_model_is_there(page: Page, server: str, settle):
     open_page(page, server)
     expect(page.get_by_role("slider", name=re.compile("Intensity"))).to_be_visible()
     expect(page.get_by_text("SSIM in the sector")).to_be_visible()
@@ -87,14 +73,14 @@ def test_first_screen_is_usable_before_the_model_is_there(page: Page, server: st
     no_failure(page)
 
 
-def test_a_screen_through_every_page(page: Page, server: str, screen: Path):
+def test_a_screen_through_every_page(page: Page, server: str, settle, screen: Path):
     open_page(page, server)
-    upload(page, screen)
+    upload(page, settle, screen)
     fingerprint = re.compile("image=upload-[0-9a-f]{16}")
     expect(page).to_have_url(fingerprint)
     assert screen.stem not in page.url
 
-    go_to(page, "Preprocessing")
+    go_to(page, settle, "Preprocessing")
     expect(page.get_by_text("3. Annotation mask")).to_be_visible()
     divider = page.get_by_role("slider", name=re.compile("Divider"))
     divider.focus()
@@ -103,7 +89,7 @@ def test_a_screen_through_every_page(page: Page, server: str, screen: Path):
         page.keyboard.press("ArrowLeft")
     assert page.locator(".compare .line").evaluate("line => line.style.left") != before
 
-    go_to(page, "Corruption")
+    go_to(page, settle, "Corruption")
     board = page.locator(".board")
     old = board.get_attribute("data-image")
     slider = page.get_by_role("slider", name=re.compile("Intensity"))
@@ -115,12 +101,12 @@ def test_a_screen_through_every_page(page: Page, server: str, screen: Path):
     expect(page.get_by_text("Prediction:")).to_be_visible()
     expect(page.get_by_text(re.compile("The prediction (flips|stays)"))).to_be_visible(timeout=LONG)
 
-    go_to(page, "Prediction")
+    go_to(page, settle, "Prediction")
     expect(page).to_have_url(fingerprint)
     expect(page.get_by_text("What the network sees:")).to_be_visible()
     expect(page.get_by_test_id("stMain").get_by_text("Entropy", exact=True)).to_be_visible()
 
-    go_to(page, "Interpretability")
+    go_to(page, settle, "Interpretability")
     page.get_by_role("button", name="Compute").click()
     expect(page.get_by_role("button", name="Compute")).to_have_count(0, timeout=LONG)
     settle(page)
@@ -130,7 +116,7 @@ def test_a_screen_through_every_page(page: Page, server: str, screen: Path):
     no_failure(page)
 
 
-def test_a_click_on_a_cell_shows_it_and_an_image_opens(page: Page, server: str):
+def test_a_click_on_a_cell_shows_it_and_an_image_opens(page: Page, server: str, settle):
     open_page(page, f"{server}/confusion_matrix")
     settle(page)
     squares = page.locator(".js-plotly-plot .scatterlayer .point")
@@ -148,7 +134,7 @@ def test_a_click_on_a_cell_shows_it_and_an_image_opens(page: Page, server: str):
     no_failure(page)
 
 
-def test_errors_are_enlarged_and_stepped_through_by_arrow_keys(page: Page, server: str):
+def test_errors_are_enlarged_and_stepped_through_by_arrow_keys(page: Page, server: str, settle):
     open_page(page, f"{server}/confusion_matrix")
     settle(page)
     page.get_by_text("Show the images with their maps").click()
@@ -169,7 +155,7 @@ def test_errors_are_enlarged_and_stepped_through_by_arrow_keys(page: Page, serve
     no_failure(page)
 
 
-def test_a_doctor_reads_blind_sees_the_prediction_and_finds_the_cause_again(page: Page, server: str):
+def test_a_doctor_reads_blind_sees_the_prediction_and_finds_the_cause_again(page: Page, server: str, settle):
     def sign(name: str) -> None:
         page.get_by_role("textbox", name="Your name").fill(name)
         page.get_by_role("textbox", name="Your name").press("Enter")
@@ -209,7 +195,7 @@ def test_a_doctor_reads_blind_sees_the_prediction_and_finds_the_cause_again(page
     no_failure(page)
 
 
-def test_results_lead_to_the_images_and_give_their_tables(page: Page, server: str):
+def test_results_lead_to_the_images_and_give_their_tables(page: Page, server: str, settle):
     open_page(page, f"{server}/results?published=VGG19")
     settle(page)
     expect(page.get_by_role("heading", name="On real images")).to_be_visible()
@@ -225,16 +211,16 @@ def test_results_lead_to_the_images_and_give_their_tables(page: Page, server: st
     no_failure(page)
 
 
-def test_the_chosen_image_goes_along_to_another_page(page: Page, server: str):
+def test_the_chosen_image_goes_along_to_another_page(page: Page, server: str, settle):
     open_page(page, f"{server}/augmentation?image=sample-nt_000002&augmentation=thesis")
     settle(page)
     expect(page.get_by_text("8: rotation")).to_be_visible()
-    go_to(page, "Interpretability")
+    go_to(page, settle, "Interpretability")
     expect(page).to_have_url(re.compile("image=sample-nt_000002"))
     no_failure(page)
 
 
-def test_a_link_opens_the_same_view_even_as_the_first_request(page: Page, server: str):
+def test_a_link_opens_the_same_view_even_as_the_first_request(page: Page, server: str, settle):
     open_page(page, f"{server}/corruption?kind=scale_up&intensity_scale_up=9&region=frame")
     settle(page)
     expect(page.get_by_role("slider", name=re.compile("Intensity"))).to_have_value("9")
@@ -242,7 +228,7 @@ def test_a_link_opens_the_same_view_even_as_the_first_request(page: Page, server
     no_failure(page)
 
 
-def test_back_undoes_a_choice(page: Page, server: str):
+def test_back_undoes_a_choice(page: Page, server: str, settle):
     open_page(page, f"{server}/preprocessing")
     settle(page)
     expect(page.get_by_text("Median filter")).to_be_visible()
@@ -255,25 +241,26 @@ def test_back_undoes_a_choice(page: Page, server: str):
     expect(page).not_to_have_url(re.compile("chain="))
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (390, "dark")])
-def test_pages_fit_the_screen(browser, server: str, scheme: str, width: int, request):
-    """Nothing sticks out to the side, at desktop and at phone width; photographs on demand."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+def test_pages_fit_the_screen(browser, server: str, settle):
+    """Nothing sticks out to the side, at phone and then at desktop width; photographs on demand."""
+    context = browser.new_context()
     page = context.new_page()
     try:
         for name in PAGES:
-            open_page(page, f"{server}/{name}")
-            settle(page)
-            main = page.get_by_test_id("stMain")
-            assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 1, name
-            no_failure(page)
-            folder = os.environ.get("PLANELAB_SCREENSHOTS")
-            if folder:
-                height = main.evaluate("main => main.scrollHeight")
-                page.set_viewport_size({"width": width, "height": min(height + 10, 6000)})
-                page.wait_for_timeout(1000)
-                Path(folder).mkdir(parents=True, exist_ok=True)
-                page.screenshot(path=str(Path(folder) / f"{name or 'laboratory'}_{scheme}_{width}.png"))
+            for width, scheme in ((390, "dark"), (1366, "light")):
+                page.emulate_media(color_scheme=scheme)
                 page.set_viewport_size({"width": width, "height": 900})
+                if width == 390:
+                    open_page(page, f"{server}/{name}")
+                settle(page)
+                main = page.get_by_test_id("stMain")
+                assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 1, (name, width)
+                no_failure(page)
+                if folder := os.environ.get("PLANELAB_SCREENSHOTS"):
+                    height = main.evaluate("main => main.scrollHeight")
+                    page.set_viewport_size({"width": width, "height": min(height + 10, 6000)})
+                    page.wait_for_timeout(1000)
+                    Path(folder).mkdir(parents=True, exist_ok=True)
+                    page.screenshot(path=str(Path(folder) / f"{name or 'laboratory'}_{scheme}_{width}.png"))
     finally:
         context.close()

@@ -55,6 +55,24 @@ def few_variations(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def background_work_ends(monkeypatch):
+    """What a page began in the background ends with the test, or it would take the processor from the next ones."""
+    from core import cache
+
+    begun = []
+
+    class Remembered(cache.Job):
+        def __init__(self, work):
+            super().__init__(work)
+            begun.append(self)
+
+    monkeypatch.setattr(cache, "Job", Remembered)
+    yield
+    for job in begun:
+        job.cancel()
+
+
+@pytest.fixture(autouse=True)
 def reviews_database(monkeypatch, tmp_path) -> str:
     """Reviews of each test go to a file of its own, never to the user's."""
     url = f"sqlite:///{tmp_path}/reviews.sqlite"

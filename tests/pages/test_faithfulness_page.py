@@ -1,33 +1,41 @@
 """The stored studies of faithfulness: answer, figures and files; choices in the link; damaged ones and none at all."""
 
+import shutil
+
 import pytest
 
 from core.datasets import load
 from core.explain.faithfulness import FaithfulnessSettings, Scoring, read_study, run_study
 from core.explain.faithfulness.study import ABOUT_NAME
 from core.explain.faithfulness.tables import scoreboard_table
-from core.zoo.registry import MODELS_FOLDER, default_name
+from core.zoo.registry import load_model
 
 METHODS = ("cam", "saliency")
+MODEL = "tiny_planes"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, loaded_model):
-    """A study of three phantoms by the default model, really run."""
+def models(tmp_path_factory, write_tiny_model):
+    """A tiny model of the planes: a study by one that ships takes ten times as long and looks the same."""
+    folder = tmp_path_factory.mktemp("models")
+    write_tiny_model(folder / MODEL, "plane", ["BPD", "CRL", "NT"], "plane")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, models):
+    """A study of three phantoms, really run."""
     folder = tmp_path_factory.mktemp("study")
     settings = FaithfulnessSettings(METHODS, scoring=Scoring(steps=2, grid=2, regions=2, subsets=3, copies=1))
     table = load("phantom:BPD,CRL,NT:1:unseen")
-    return run_study(loaded_model, table, settings, folder)
+    return run_study(load_model(MODEL, models), table, settings, folder)
 
 
 @pytest.fixture
-def studies(made, tmp_path, use_models):
-    """The default model with one study of its own."""
-    model = tmp_path / "models" / default_name()
-    model.mkdir(parents=True)
-    for path in (MODELS_FOLDER / default_name()).iterdir():
-        if path.is_file():
-            (model / path.name).symlink_to(path)
+def studies(made, models, tmp_path, use_models):
+    """The model with one study of its own."""
+    model = tmp_path / "models" / MODEL
+    shutil.copytree(models / MODEL, model)
     made.write(model / "faithfulness" / "phantoms")
     use_models(tmp_path / "models")
     return model / "faithfulness"

@@ -15,6 +15,23 @@ from core.explain.coverage import coverage
 from core.zoo import Card
 
 
+@pytest.fixture(scope="module")
+def small_models(tmp_path_factory, write_tiny_model):
+    """Two tiny models of the planes: for what looks alike whatever the network, but takes one that ships long."""
+    folder = tmp_path_factory.mktemp("models")
+    write_tiny_model(folder / "tiny_planes", "plane", ["BPD", "CRL", "NT"], "plane")
+    write_tiny_model(folder / "tiny_profiles", "plane", ["CRL", "NT"], "plane")
+    return folder
+
+
+@pytest.fixture
+def small_model(small_models, use_models):
+    """The first of them, which the page then chooses; both are loaded."""
+    use_models(small_models)
+    first, _ = (cache.start_loading(card).result() for card in cache.cards())
+    return first
+
+
 def keys(app, kind):
     """Keys of all elements of a kind; those of maps end in what tells one view from another."""
     return [element.key for element in app.get(kind)]
@@ -24,7 +41,7 @@ def starting(app, kind, start):
     return [key for key in keys(app, kind) if (key or "").startswith(start)]
 
 
-def test_cheap_methods_at_once_and_occlusion_on_demand(open_page, texts):
+def test_cheap_methods_at_once_and_occlusion_on_demand(open_page, texts, small_model):
     app = open_page("interpretability", methods=",".join(METHODS))
     assert not app.exception
     text = texts(app)
@@ -37,7 +54,7 @@ def test_cheap_methods_at_once_and_occlusion_on_demand(open_page, texts):
     assert starting(app, "button", "compute_occlusion_")
 
 
-def test_occlusion_appears_when_asked(open_page, texts):
+def test_occlusion_appears_when_asked(open_page, texts, small_model):
     app = open_page("interpretability", methods="occlusion")
     app.button(key=starting(app, "button", "compute_occlusion_")[0]).click().run()
     assert not app.exception
@@ -59,24 +76,23 @@ def test_no_method_is_a_sentence(open_page, texts):
     assert "at least one method" in texts(app)
 
 
-def test_the_runner_up_stands_beside_the_class(open_page, texts, loaded_model):
+def test_the_runner_up_stands_beside_the_class(open_page, texts, small_model):
     app = open_page("interpretability", methods="saliency,cam", beside="runner_up")
     assert not app.exception
     labels = {key.rsplit("_", 1)[1] for key in starting(app, "download_button", "npy_cam_")}
     assert len(labels) == 2
-    assert labels <= set(loaded_model.classes)
+    assert labels <= set(small_model.classes)
     assert len(app.get("image")) == 6
     assert "Saliency** · " in texts(app)
 
 
-def test_another_image_and_another_model_stand_beside_it(open_page):
+def test_another_image_and_another_model_stand_beside_it(open_page, small_model):
     for beside, picker in (("image", "other_image"), ("model", "other_model")):
         app = open_page("interpretability", methods="saliency", beside=beside)
         assert not app.exception
         assert not app.error
         assert app.selectbox(key=picker).options
-    app = open_page("interpretability", methods="saliency", beside="image")
-    assert len(starting(app, "download_button", "npy_saliency_")) == 2
+        assert len(starting(app, "download_button", "npy_saliency_")) == 2
 
 
 def test_a_link_keeps_the_share_shown_and_bad_ones_are_default(open_page):
@@ -117,7 +133,7 @@ def test_without_any_map_there_is_nothing_to_test(open_page, texts):
     assert "No map is there yet" in texts(app)
 
 
-def test_superpixels_are_drawn_as_the_thesis_does(open_page, texts):
+def test_superpixels_are_drawn_as_the_thesis_does(open_page, texts, small_model):
     app = open_page("interpretability", methods="lime", superpixels="thesis", segmentation="felzenszwalb")
     assert app.selectbox(key="segmentation").value == "felzenszwalb"
     assert "Local fit" not in texts(app)
@@ -146,7 +162,7 @@ def test_a_table_says_which_method_works_on_which_model(open_page, texts, loaded
         assert reason in texts(app)
 
 
-def test_a_class_gets_its_picture_when_asked(open_page):
+def test_a_class_gets_its_picture_when_asked(open_page, small_model):
     app = open_page("interpretability", methods="cam", target="NT", maximised="thesis_text")
     app.button(key="show_maximisation").click().run()
     assert not app.exception
