@@ -68,7 +68,8 @@ def test_first_screen_is_usable_before_the_model_is_there(page: Page, server: st
     expect(page.get_by_role("slider", name=re.compile("Intensity"))).to_be_visible()
     expect(page.get_by_text("SSIM in the sector")).to_be_visible()
     settle(page)
-    expect(page.get_by_text("The network says")).to_be_visible()
+    # The network comes when it is loaded, and nothing need be drawn until then.
+    expect(page.get_by_text("The network says")).to_be_visible(timeout=LONG)
     expect(page.get_by_text(re.compile("flips from|answer stays"))).to_be_visible(timeout=LONG)
     no_failure(page)
 
