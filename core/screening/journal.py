@@ -93,6 +93,10 @@ class Journal:
         stamp, count, frames = self._done.get(entry.name, ("", 0, frozenset()))
         return stamp == entry.stamp and len(frames) >= count
 
+    def entry_of(self, name: str) -> Entry | None:
+        """The file of this name as it was when its rows were made; None if it has none."""
+        return Entry(name, self._done[name][0], 0) if name in self._done else None
+
     def rows(self, entries: Iterable[Entry], classes: Sequence[str]) -> pd.DataFrame:
         """All rows of these files as they are now, by path and frame.
 

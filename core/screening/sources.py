@@ -130,6 +130,10 @@ class FolderSource(Source):
 
     def _entry(self, path: Path) -> Entry:
         name = path.relative_to(self.path).as_posix()
+        shown = name.encode(errors="backslashreplace").decode()
+        if shown != name:
+            # Bytes that are no UTF-8: no table could hold such a name.
+            return Entry(shown, "name", 0, f"{display_name(shown)} has a name that is no text: rename the file.")
         if path.is_symlink() and not path.resolve().is_relative_to(self.path.resolve()):
             return Entry(name, "link", 0, f"{display_name(name)} is a link that leaves the folder: copy the file here.")
         try:

@@ -64,6 +64,13 @@ def test_a_file_without_an_extension_counts_where_it_is_dicom(tmp_path, dicom_lo
     assert not may_be_frame("table.csv")
 
 
+def test_a_name_that_is_no_text_is_a_problem(tmp_path):
+    (tmp_path / "caf\udce9.png").write_bytes(PNG)
+    (entry,) = FolderSource(tmp_path).entries()
+    assert entry.name == "caf\\udce9.png"
+    assert "no text" in entry.problem
+
+
 def test_a_stamp_tells_a_changed_file(archive):
     before = {entry.name: entry.stamp for entry in FolderSource(archive).entries()}
     (archive / "first" / "03.png").write_bytes(PNG)
