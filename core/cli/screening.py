@@ -94,7 +94,7 @@ def _screen(options: argparse.Namespace) -> int:
             f"{options.source} holds no frame; {source.left_out} files in it are no images by their names."
         )
     target, how = (options.copy_kept, COPY) if options.copy_kept else (options.move_kept, MOVE)
-    facts = about(source, names)
+    facts = about(source.title, *names.cards)
     with Journal(options.out / JOURNAL_NAME, facts) as journal:
         if how == MOVE and target:
             # What an earlier run moved away was judged with the rest, and still counts.

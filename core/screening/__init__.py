@@ -9,6 +9,7 @@ from core.screening.journal import NAME as JOURNAL_NAME
 from core.screening.journal import Journal
 from core.screening.networks import Names, Networks
 from core.screening.rules import RULES, VERDICTS, Limits, Rule, Thresholds, default_thresholds, judged
+from core.screening.session import Screening
 from core.screening.sources import FolderSource, Source, Uploads, ZipSource, open_source
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Names",
     "Networks",
     "Rule",
+    "Screening",
     "Source",
     "Thresholds",
     "Uploads",

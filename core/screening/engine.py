@@ -21,8 +21,9 @@ from core.images import display_name, read_image
 from core.parallel import ahead_in_threads
 from core.screening.journal import Journal
 from core.screening.measuring import Measured, View, measure
-from core.screening.networks import BATCH, Names, Networks, about_models
+from core.screening.networks import BATCH, Networks, about_models
 from core.screening.sources import Entry, Source
+from core.zoo.cards import Card
 
 _log = logging.getLogger(__name__)
 Progress = Callable[[float], None]
@@ -52,9 +53,9 @@ class Seen:
     measured: Measured | None
 
 
-def about(source: Source, names: Names) -> dict[str, Any]:
-    """What decides the rows of a source: the head of its journal."""
-    return {"source": source.title, "measuring": MEASURING, **about_models(*names.cards)}
+def about(source: str, model: Card, detector: Card) -> dict[str, Any]:
+    """What decides the rows of a source of this title: the head of its journal."""
+    return {"source": source, "measuring": MEASURING, **about_models(model, detector)}
 
 
 def screen(

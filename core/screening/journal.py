@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -38,7 +39,7 @@ _CHUNK = 5000
 
 
 class Journal:
-    """The journal in a folder, begun or gone on with; no other run may use it meanwhile.
+    """The journal in a folder, begun or gone on with; no other run may use it meanwhile, threads of this one may.
 
     Parameters
     ----------
@@ -57,6 +58,7 @@ class Journal:
         self.path = path
         self.about = {"version": VERSION, **about}
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._in_use = threading.Lock()
         self._file: BinaryIO = path.open("a+b")
         try:
             self._lock()
@@ -77,11 +79,12 @@ class Journal:
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows; they are on the disk when this returns."""
         lines = [json.dumps(row, allow_nan=False) + "\n" for row in rows]
-        self._file.write("".join(lines).encode())
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        for row in rows:
-            self._note(row)
+        with self._in_use:
+            self._file.write("".join(lines).encode())
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            for row in rows:
+                self._note(row)
 
     def frames_done(self, entry: Entry) -> set[int]:
         """The frames of a file, as it is now, that have a row."""
@@ -118,14 +121,15 @@ class Journal:
             parts.append(part.astype({"frame": int, "frames": int}))
             waiting.clear()
 
-        self._file.seek(0)
-        next(self._file)
-        for line in self._file:
-            row = json.loads(line)
-            if stamps.get(row["path"]) == row["stamp"]:
-                waiting.append(row)
-            if len(waiting) == _CHUNK:
-                gather()
+        with self._in_use:
+            self._file.seek(0)
+            next(self._file)
+            for line in self._file:
+                row = json.loads(line)
+                if stamps.get(row["path"]) == row["stamp"]:
+                    waiting.append(row)
+                if len(waiting) == _CHUNK:
+                    gather()
         gather()
         table = pd.concat(parts, ignore_index=True)
         table = table.drop_duplicates(["path", "frame"], keep="last")

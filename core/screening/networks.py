@@ -126,10 +126,6 @@ class Networks:
             for index in range(len(images))
         ]
 
-    def about(self) -> dict[str, Any]:
-        """What decides their answers, for a journal."""
-        return about_models(self.model.card, self.detector.card)
-
 
 def about_models(model: Card, detector: Card) -> dict[str, Any]:
     """The models' names with hashes of all that decides their answers."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from core.errors import PlaneLabError
+from core.errors import DatasetError, PlaneLabError
 from core.evaluation import Share, wilson
 from core.figures import share_text
 from core.images import encode_png
@@ -24,6 +27,7 @@ from core.screening.sources import Source
 CSV_NAME, JSONL_NAME = "rows.csv", "rows.jsonl"
 SUMMARY_NAME, REPORT_NAME = "report.json", "report.md"
 SHEET_FRAMES = 48
+MOST_ZIPPED = 500 * 2**20
 TILE = 160
 _COLUMNS, _CAPTION, _GAP = 8, 30, 4
 _FIRST = ("path", "frame", "frames", "verdict", "reason", "rules", "copy_of")
@@ -262,3 +266,25 @@ def _fitting(draw: ImageDraw.ImageDraw, text: str, font: Any) -> str:
     while draw.textlength(text, font=font) > TILE - 4:
         text = text[1:]
     return text
+
+
+def zip_of_kept(source: Source, rows: pd.DataFrame) -> bytes:
+    """The kept files as a ZIP that adds nothing to their size; one that can no longer be read is left out.
+
+    Raises
+    ------
+    DatasetError
+        If they are too large for memory.
+    """
+    files = rows[rows["verdict"] == KEEP].drop_duplicates("path")
+    if files["bytes"].sum() > MOST_ZIPPED:
+        raise DatasetError(
+            f"The kept files have more than {MOST_ZIPPED // 2**20} MB; copy them on the server with "
+            "python -m core screen."
+        )
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in files["path"]:
+            with contextlib.suppress(PlaneLabError):
+                archive.writestr(name, source.read(name))
+    return packed.getvalue()

@@ -68,10 +68,13 @@ class Source(ABC):
         What it is called in reports and checked by when a run goes on.
     left_out : int
         Files that are no images by their names, known once they were listed.
+    problems : sequence of str
+        Sentences on archives that could not be opened.
     """
 
     title: str
     left_out: int = 0
+    problems: Sequence[str] = ()
 
     @abstractmethod
     def entries(self) -> list[Entry]:
@@ -216,16 +219,17 @@ class Uploads(Source):
         self.title = "uploads"
         self._single: dict[str, bytes] = {}
         self._archives: dict[str, ZipSource] = {}
-        self.problems: list[str] = []
+        problems = []
         for name, data in files:
             if zipfile.is_zipfile(BytesIO(data)):
                 name = self._unused(display_name(name))
                 try:
                     self._archives[name] = ZipSource(BytesIO(data), name)
                 except DatasetError as error:
-                    self.problems.append(str(error))
+                    problems.append(str(error))
             else:
                 self._single[self._unused(shown_name(data, name))] = data
+        self.problems = problems
 
     def entries(self) -> list[Entry]:
         found = [Entry(name, f"{len(data)}:{zlib.crc32(data):08x}", len(data)) for name, data in self._single.items()]
