@@ -15,6 +15,7 @@ from core.cli.shared import (
     complain,
     json_option,
     model_option,
+    positive,
 )
 from core.errors import DatasetError, ParameterError
 
@@ -41,6 +42,11 @@ def register(commands: Any) -> None:
             metavar="RULE=LIMIT",
             help=f"from where a rule leads to {verdict}, or off; once for each of {', '.join(_rule_names())}",
         )
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=positive, metavar="N", help="share the work among N processes of this machine")
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="or among the workers of a Dask scheduler, tcp://host:8786"
+    )
     kept = command.add_mutually_exclusive_group()
     kept.add_argument("--copy-kept", type=Path, metavar="DIR", help="copy the kept files there; nothing is overwritten")
     kept.add_argument("--move-kept", type=Path, metavar="DIR", help="move them, each verified before its source goes")
@@ -79,7 +85,7 @@ def _screen(options: argparse.Namespace) -> int:
     if options.source is None or options.out is None:
         raise ParameterError("Name the folder or ZIP to screen and --out DIR for what comes of it.")
     from core.preprocessing import PreprocessingSettings
-    from core.screening import JOURNAL_NAME, Journal, Names, about, default_thresholds, judged, open_source, screen
+    from core.screening import JOURNAL_NAME, Journal, Names, about, default_thresholds, judged, open_source
     from core.screening.moving import COPY, MOVE, keep_files, moved_away
     from core.screening.report import json_lines, report_text, summary_of, write_report
     from core.screening.rules import KEEP
@@ -104,7 +110,7 @@ def _screen(options: argparse.Namespace) -> int:
         missing = [entry for entry in entries if not journal.is_done(entry)]
         if missing:
             try:
-                screen(source, missing, names.load(), journal, _Pace(len(missing)))
+                _make_rows(options, source, missing, names, journal)
             except KeyboardInterrupt:
                 complain(f"What is finished is kept in {journal.path}; the same command goes on from there.")
                 raise
@@ -132,6 +138,21 @@ def _screen(options: argparse.Namespace) -> int:
     for problem in problems:
         complain(problem)
     return EXIT_UNUSABLE if len(unreadable) or problems else EXIT_OK
+
+
+def _make_rows(options: argparse.Namespace, source: Any, missing: Any, names: Any, journal: Any) -> None:
+    """In this process, or by the workers that the options ask for."""
+    from core.screening import screen
+
+    pace = _Pace(len(missing))
+    if not (options.workers or options.scheduler):
+        screen(source, missing, names.load(), journal, pace)
+        return
+    from core.cluster import local_cluster, scheduler_at
+    from core.screening.distributed import screen_by_workers
+
+    with local_cluster(options.workers) if options.workers else scheduler_at(options.scheduler) as client:
+        screen_by_workers(client, options.source, missing, names, journal, pace)
 
 
 def _undo(options: argparse.Namespace) -> int:

@@ -8,7 +8,6 @@ journal batch by batch: a screening that was stopped or killed goes on where it 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,10 +96,9 @@ def rows_of(
     frames_done: Callable[[Entry], set[int]] = lambda entry: set(),
 ) -> Iterator[list[dict[str, Any]]]:
     """The rows of some files of a source, in batches and in the files' order."""
-    threads = os.cpu_count() or 1
     waiting: list[Seen] = []
     jobs = _jobs(source, entries, frames_done)
-    for seen in ahead_in_threads(lambda job: _seen(job, networks.views), jobs, ahead=ROWS_AT_ONCE, threads=threads):
+    for seen in ahead_in_threads(lambda job: _seen(job, networks.views), jobs, ahead=ROWS_AT_ONCE):
         waiting.append(seen)
         if len(waiting) == ROWS_AT_ONCE:
             yield _judged(waiting, networks)
