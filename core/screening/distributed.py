@@ -71,6 +71,16 @@ def screen_by_workers(
     return made
 
 
+def warm_up(client: Client, names: Names) -> None:
+    """Have every worker load the networks, which takes some seconds, before the first files are there."""
+    everywhere(client, _load, names)
+
+
+def _load(names: Names) -> str:
+    names.load()
+    return names.model
+
+
 def rows_of_block(path: str, names: Names, block: Block) -> list[dict[str, Any]]:
     """In a worker: the rows of some files."""
     batches = rows_of(_source(path), block.entries, names.load(), lambda entry: block.done.get(entry.name, set()))

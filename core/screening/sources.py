@@ -30,8 +30,8 @@ MAX_RATIO = 200
 """Times its own size that a ZIP may claim to hold: images hardly shrink, bombs do by a thousand and more."""
 FREE_BYTES = 100 * 2**20
 """What any ZIP may hold whatever the ratio: a few blank bitmaps are no bomb."""
-ZIP_SUFFIX = ".zip"
 _BEGINNING = 132
+_ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
 _SUFFIXES = (*IMAGE_SUFFIXES, *DICOM_EXTENSIONS)
 _NUMBERED = re.compile(r"\.\d*")
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
@@ -221,7 +221,7 @@ class Uploads(Source):
         self._archives: dict[str, ZipSource] = {}
         problems = []
         for name, data in files:
-            if zipfile.is_zipfile(BytesIO(data)):
+            if data.startswith(_ZIP_BEGINNINGS):
                 name = self._unused(display_name(name))
                 try:
                     self._archives[name] = ZipSource(BytesIO(data), name)
