@@ -21,12 +21,15 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pandas as pd
 
+from core.cluster import local_cluster
 from core.corruption import CORRUPTIONS, corrupt
 from core.images import encode_png
 from core.library import open_phantom, phantom_id
@@ -44,6 +47,8 @@ from core.screening import (
     judged,
     screen,
 )
+from core.screening.distributed import screen_by_workers, warm_up
+from core.screening.sources import Entry
 
 VARIATIONS = 40
 """Frames made of each phantom."""
@@ -80,8 +85,6 @@ def write_frames(folder: Path, count: int, size: int | None) -> None:
             return
         pixels = open_phantom(phantom_id(planes[number % len(planes)], "unseen", number)).frame.pixels
         if size is not None:
-            import cv2
-
             pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
         cleaned = clean(pixels, settings)
         for variation, path in enumerate(paths):
@@ -158,6 +161,26 @@ def measure(options: argparse.Namespace, source: FolderSource, out: Path) -> Non
     verdicts = seconds(lambda: judged(rows, default_thresholds(*names.cards)))
     counts = judged(rows, default_thresholds(*names.cards))["verdict"].value_counts().to_dict()
     print(f"c  verdicts {verdicts}: {counts}")
+    if options.workers:
+        alone, _ = by_workers(1, source, entries, names, out)
+        shared, theirs = by_workers(options.workers, source, entries, names, out)
+        print(
+            f"d  one worker {alone:.1f} s, {options.workers} workers {shared:.1f} s: speed-up {alone / shared:.2f}; "
+            f"rows are {'the same' if theirs.equals(rows) else 'NOT the same'}"
+        )
+
+
+def by_workers(
+    count: int, source: FolderSource, entries: Sequence[Entry], names: Names, out: Path
+) -> tuple[float, pd.DataFrame]:
+    """Seconds of the clock that so many processes take, once they have loaded the networks; and their rows."""
+    with (
+        local_cluster(count) as client,
+        Journal(out / f"{count}.jsonl", about(source.title, *names.cards)) as journal,
+    ):
+        warm_up(client, names)
+        spent = seconds(lambda: screen_by_workers(client, source.path, entries, names, journal))
+        return spent.clock, journal.rows(entries, names.cards[0].classes)
 
 
 if __name__ == "__main__":
