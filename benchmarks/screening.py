@@ -52,7 +52,7 @@ from core.screening.sources import Entry
 
 VARIATIONS = 40
 """Frames made of each phantom."""
-BARE_IMAGES = 512
+BARE_IMAGES = 256
 MEGABYTE = 2**20
 
 

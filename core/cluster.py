@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 AHEAD = 3
 """Blocks under way for each worker: one at work and two at hand."""
 CONNECT_SECONDS = 15
+PATIENCE = "10 minutes"
 DEATHS = 3
 """Times that a block may see its worker die before it is given up."""
 
@@ -31,10 +32,16 @@ def local_cluster(workers: int) -> Iterator[Client]:
     import dask
     from distributed import Client, LocalCluster
 
+    settings = {
+        "distributed.scheduler.allowed-failures": DEATHS - 1,
+        # A busy machine takes its time to start a process anew: by default Dask gives it up after 15 seconds for good.
+        "distributed.deploy.lost-worker-timeout": PATIENCE,
+        "distributed.scheduler.no-workers-timeout": PATIENCE,
+        "distributed.worker.memory.spill": False,
+    }
     each = max(1, cores() // workers)
-    # Rows are kept by whoever asks for them, so that a worker may be short of memory but never spills to disk.
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": DEATHS, "distributed.worker.memory.spill": False}),
+        dask.config.set(settings),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -82,7 +89,8 @@ def in_workers(
     ClusterError
         If a block's workers died one after another, or none is left.
     """
-    from distributed import KilledWorker, as_completed
+    from distributed import as_completed
+    from distributed.scheduler import KilledWorker, NoValidWorkerError, NoWorkerError
 
     blocks = iter(blocks)
     waiting: dict[Any, Block] = {}
@@ -106,6 +114,8 @@ def in_workers(
                 f"{DEATHS} workers died over the same files, perhaps for want of memory; what is finished is kept. Run "
                 "again with fewer workers."
             ) from error
+        except (NoValidWorkerError, NoWorkerError) as error:
+            raise ClusterError("No worker is left; what is finished is kept. Start workers and run again.") from error
         submit()
         yield waiting.pop(future.key), result
 

@@ -15,7 +15,8 @@ from core.cli.shared import (
     complain,
     json_option,
     model_option,
-    positive,
+    workers_of,
+    workers_options,
 )
 from core.errors import DatasetError, ParameterError
 
@@ -42,11 +43,7 @@ def register(commands: Any) -> None:
             metavar="RULE=LIMIT",
             help=f"from where a rule leads to {verdict}, or off; once for each of {', '.join(_rule_names())}",
         )
-    where = command.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=positive, metavar="N", help="share the work among N processes of this machine")
-    where.add_argument(
-        "--scheduler", metavar="ADDRESS", help="or among the workers of a Dask scheduler, tcp://host:8786"
-    )
+    workers_options(command)
     kept = command.add_mutually_exclusive_group()
     kept.add_argument("--copy-kept", type=Path, metavar="DIR", help="copy the kept files there; nothing is overwritten")
     kept.add_argument("--move-kept", type=Path, metavar="DIR", help="move them, each verified before its source goes")
@@ -145,13 +142,13 @@ def _make_rows(options: argparse.Namespace, source: Any, missing: Any, names: An
     from core.screening import screen
 
     pace = _Pace(len(missing))
-    if not (options.workers or options.scheduler):
+    workers = workers_of(options)
+    if workers is None:
         screen(source, missing, names.load(), journal, pace)
         return
-    from core.cluster import local_cluster, scheduler_at
     from core.screening.distributed import screen_by_workers
 
-    with local_cluster(options.workers) if options.workers else scheduler_at(options.scheduler) as client:
+    with workers as client:
         screen_by_workers(client, options.source, missing, names, journal, pace)
 
 
