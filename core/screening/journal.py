@@ -7,7 +7,6 @@ dropped. Of a file that has changed since, the later rows count.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import threading
@@ -18,6 +17,7 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from core.errors import DatasetError
+from core.locks import lock
 from core.screening.sources import Entry
 
 NAME = "journal.jsonl"
@@ -36,6 +36,8 @@ NUMBERS = (
     "original",
 )
 _CHUNK = 5000
+_Done = tuple[str, int, set[int]]
+_NOTHING: _Done = ("", 0, set())
 
 
 class Journal:
@@ -88,12 +90,12 @@ class Journal:
 
     def frames_done(self, entry: Entry) -> set[int]:
         """The frames of a file, as it is now, that have a row."""
-        stamp, _, frames = self._done.get(entry.name, ("", 0, frozenset()))
+        stamp, _, frames = self._done.get(entry.name, _NOTHING)
         return set(frames) if stamp == entry.stamp else set()
 
     def is_done(self, entry: Entry) -> bool:
         """Whether all frames of a file, as it is now, have a row."""
-        stamp, count, frames = self._done.get(entry.name, ("", 0, frozenset()))
+        stamp, count, frames = self._done.get(entry.name, _NOTHING)
         return stamp == entry.stamp and len(frames) >= count
 
     def entry_of(self, name: str) -> Entry | None:
@@ -137,15 +139,15 @@ class Journal:
 
     def _lock(self) -> None:
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._file)
         except OSError as error:
             raise DatasetError(
                 f"Another run writes into {self.path.parent}: wait until it has ended, or choose another folder."
             ) from error
 
-    def _go_on(self) -> dict[str, tuple[str, int, frozenset[int]]]:
+    def _go_on(self) -> dict[str, _Done]:
         """Read what is there, and cut off a torn last line; write the first line of a new journal."""
-        self._done: dict[str, tuple[str, int, frozenset[int]]] = {}
+        self._done: dict[str, _Done] = {}
         self._file.seek(0)
         whole = 0
         for number, line in enumerate(self._file):
@@ -168,9 +170,11 @@ class Journal:
         return self._done
 
     def _note(self, row: Mapping[str, Any]) -> None:
-        stamp, _, frames = self._done.get(row["path"], ("", 0, frozenset()))
-        known = frames if stamp == row["stamp"] else frozenset()
-        self._done[row["path"]] = (row["stamp"], row["frames"], known | {row["frame"]})
+        stamp, _, frames = self._done.get(row["path"], _NOTHING)
+        if stamp != row["stamp"]:
+            frames = set()
+            self._done[row["path"]] = (row["stamp"], row["frames"], frames)
+        frames.add(row["frame"])
 
     def _check(self, header: Mapping[str, Any]) -> None:
         for key, value in self.about.items():

@@ -7,7 +7,6 @@ back and compared; before anything is taken back, it is compared too.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from core.errors import DatasetError, PlaneLabError
+from core.locks import lock
 from core.screening.sources import FolderSource, Source
 
 NAME = "planelab_actions.jsonl"
@@ -201,7 +201,7 @@ class _Actions:
         self.path = folder / NAME
         self._file = self.path.open("a+b")
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._file)
             self._read()
         except OSError as error:
             self._file.close()

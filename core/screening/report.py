@@ -30,6 +30,7 @@ SHEET_FRAMES = 48
 MOST_ZIPPED = 500 * 2**20
 TILE = 160
 _COLUMNS, _CAPTION, _GAP = 8, 30, 4
+_CHUNK = 5000
 _FIRST = ("path", "frame", "frames", "verdict", "reason", "rules", "copy_of")
 _RULE_TITLES = {UNREADABLE: "cannot be read", SAME: "same pixels as another frame"} | {
     rule.name: rule.title for rule in RULES.values()
@@ -50,8 +51,9 @@ def to_csv(rows: pd.DataFrame) -> bytes:
 def json_lines(rows: pd.DataFrame) -> Iterable[str]:
     """One JSON object a frame; what was not measured is null."""
     table = table_of(rows)
-    for row in table.to_dict("records"):
-        yield json.dumps({name: None if value != value else value for name, value in row.items()}) + "\n"
+    for start in range(0, len(table), _CHUNK):
+        for row in table.iloc[start : start + _CHUNK].to_dict("records"):
+            yield json.dumps({name: None if value != value else value for name, value in row.items()}) + "\n"
 
 
 def summary_of(

@@ -17,9 +17,9 @@ from core.screening.report import json_lines, report_text, table_of, to_csv, zip
 from core.screening.rules import RULES, SAME, UNREADABLE
 from pages.components.link import linked_choice
 from pages.components.pictures import picture
+from pages.components.state import SCREENED
 from pages.components.text import plain
 
-SHOWN = "verdict"
 ROWS_SHOWN = 1000
 PICTURES = 24
 COLUMNS = 6
@@ -59,7 +59,7 @@ def show_unreadable(rows: pd.DataFrame) -> None:
 def show_frames(run: Screening, rows: pd.DataFrame) -> None:
     """A verdict's frames as pictures and as a table."""
     st.subheader("Frames")
-    verdict = linked_choice("Show", TITLES, key=SHOWN, default="review", label_visibility="collapsed")
+    verdict = linked_choice("Show", TITLES, key=SCREENED, default="review", label_visibility="collapsed")
     found = rows[rows["verdict"] == verdict].reset_index(drop=True)
     if found.empty:
         st.info(f"No frame has the verdict {verdict}.", icon=":material/check:")

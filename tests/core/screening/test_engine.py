@@ -169,6 +169,19 @@ def test_a_defect_of_ours_is_a_row_too_and_names_nobody(archive, networks, caplo
     assert "while screening a frame" in caplog.text
 
 
+def test_a_loop_that_is_cut_short_or_claims_too_much_is_one_row(archive, networks, dicom_loop, monkeypatch):
+    (archive / "cut.dcm").write_bytes(dicom_loop[:-9])
+    source = open_source(archive)
+    entries = [entry for entry in source.entries() if entry.name.endswith(".dcm")]
+    (rows,) = list(rows_of(source, entries, networks))
+    assert [(row["path"], row["frame"]) for row in rows] == [("cut.dcm", 0), *(("loop.dcm", n) for n in range(3))]
+    assert "cut short" in rows[0]["error"]
+    monkeypatch.setattr("core.screening.engine.MOST_FRAMES", 2)
+    (rows,) = list(rows_of(source, entries[1:], networks))
+    assert len(rows) == 1
+    assert "claims 3 frames" in rows[0]["error"]
+
+
 def test_memory_does_not_grow_with_the_archive(archive, networks, monkeypatch):
     """Of a long archive only a few files are held at a time."""
     source = open_source(archive)
