@@ -31,7 +31,7 @@ def archive(tmp_path_factory) -> list[Path]:
 
 
 def test_two_hundred_files_some_broken(page: Page, server: str, archive: list[Path]):
-    page.goto(f"{server}/screening")
+    page.goto(f"{server}/screening", timeout=LONG)
     expect(page.locator("h1")).to_have_text("Screening", timeout=LONG)
     page.locator("input[type=file]").first.set_input_files([str(path) for path in archive])
     start = page.get_by_role("button", name=f"Screen {GOOD + BROKEN} files")
