@@ -16,7 +16,7 @@ GOOD, BROKEN = 192, 8
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory) -> Path:
-    """A ZIP of small frames made of two phantoms, and of files that are none: two hundred uploads take a browser long."""
+    """A ZIP of small frames of two phantoms and of files that are none: single, they would take a browser long."""
     from core.phantom import generate
 
     folder = tmp_path_factory.mktemp("archive")
