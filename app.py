@@ -48,6 +48,12 @@ page = st.navigation(
             help="Probabilities of one or many images, with entropy and a warning for unusual ones.",
         ),
         st.Page(
+            "pages/screening.py",
+            title="Screening",
+            icon=":material/filter_alt:",
+            help="Clean an archive: every frame kept, to be reviewed or discarded, with the reason.",
+        ),
+        st.Page(
             "pages/head_circumference.py",
             title="Head circumference",
             icon=":material/straighten:",

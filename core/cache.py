@@ -62,6 +62,8 @@ from core.recording import record
 from core.results import Calibration
 from core.results import calibration as calibrate
 from core.reviews import ReviewStore, database_url
+from core.screening import Networks, Screening
+from core.screening.report import thumbnail
 from core.similarity import Reference
 from core.sweep import ImageSweep, SampleSweep, sweep_image, sweep_sample
 from core.sweep.study import Study, stored_studies
@@ -80,6 +82,7 @@ PICTURE_ENTRIES = 24
 SUBJECT_ENTRIES = 3
 MOVE_ENTRIES = 6
 RECORDING_ENTRIES = 4
+SCREENING_ENTRIES = 2
 SHARED_ENTRIES = 64
 NAMED_ENTRIES = 64
 NAMED_FRAMES = 256
@@ -719,6 +722,49 @@ def _recordings() -> Store:
 
 def _recording_key(sha256: str, subject: LiveSubject, kind: str, seed: int, earlier: Chain) -> tuple[Hashable, ...]:
     return (_subject_key(sha256, subject.model, subject.detector), kind, seed, earlier)
+
+
+def screening(title: str, model: Card, detector: Card) -> Screening:
+    """What this session has screened under a title with two models; of several the last few are kept."""
+    key = ("screening", title, model.weights["sha256"], detector.weights["sha256"])
+    store = _session_store("screening_store", SCREENING_ENTRIES)
+    return store.get(key, lambda: Screening(title, model, detector))
+
+
+def screening_job(run: Screening, model: Classifier, detector: Classifier) -> Job:
+    """Start judging the files that a screening lacks."""
+    job = Job(lambda progress: run.run(Networks(model, detector), progress))
+    _session_jobs()["screening", run.key] = job
+    return job
+
+
+def running_screening(run: Screening) -> Job | None:
+    """The job of a screening that is under way; one that has ended is forgotten, and raises what it failed with."""
+    jobs, key = _session_jobs(), ("screening", run.key)
+    job = jobs.get(key)
+    if job is None or not job.done:
+        return job
+    del jobs[key]
+    try:
+        job.wait()
+    except Cancelled:
+        # What was finished is shown, with a way to go on.
+        return None
+    return None
+
+
+def screened(run: Screening) -> pd.DataFrame:
+    """The rows of a screening so far; not to be changed."""
+    files = hashlib.sha256(repr([(entry.name, entry.stamp) for entry in run.entries]).encode()).hexdigest()
+    key = ("screened", run.key, files, len(run.missing))
+    return _session_store("screened_store", SCREENING_ENTRIES).get(key, run.rows)
+
+
+def screening_thumbnail(run: Screening, name: str, frame: int, settings: PreprocessingSettings) -> np.ndarray | None:
+    """A screened frame, cleaned and small."""
+    stamp = next((entry.stamp for entry in run.entries if entry.name == name), "")
+    key = ("thumbnail", run.key, name, stamp, frame)
+    return result_store().get(key, lambda: thumbnail(run.source, name, frame, settings))
 
 
 def detector_gallery(model: Classifier, method: Method, progress: Progress = no_progress) -> list[GalleryRow]:

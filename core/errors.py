@@ -39,3 +39,7 @@ class DatabaseError(PlaneLabError):
 
 class MeasurementError(PlaneLabError):
     """A length cannot be measured in this frame."""
+
+
+class ClusterError(PlaneLabError):
+    """Processes that were to share the work cannot be reached, or died."""

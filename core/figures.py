@@ -24,6 +24,7 @@ SKY = "#56B4E9"
 PURPLE = "#CC79A7"
 CLASS_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
 NEUTRAL = "#888888"
+VERDICT_COLOURS = {"keep": BLUE, "review": ORANGE, "discard": VERMILION}
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 
 
@@ -441,6 +442,29 @@ def order_figure(order: pd.DataFrame, labels: Sequence[str], outcomes: Mapping[s
         barmode="stack",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         xaxis={"range": [0, 1], "tickformat": ".0%"},
+        yaxis={"autorange": "reversed"},
+    )
+    return figure
+
+
+def verdict_bars(counts: Mapping[str, Mapping[str, int]], *, height: int = 240) -> go.Figure:
+    """Frames of every class by verdict, as horizontal bars; ``counts`` is keyed by class, then by verdict."""
+    figure = go.Figure()
+    for verdict, colour in VERDICT_COLOURS.items():
+        figure.add_bar(
+            y=list(counts),
+            x=[one[verdict] for one in counts.values()],
+            orientation="h",
+            name=verdict,
+            marker_color=colour,
+            hovertemplate=f"%{{y}}, {verdict}: %{{x}}<extra></extra>",
+        )
+    figure.update_layout(
+        height=height,
+        margin={**MARGIN, "t": 36},
+        barmode="stack",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        xaxis={"title": "frames"},
         yaxis={"autorange": "reversed"},
     )
     return figure

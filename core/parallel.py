@@ -10,6 +10,13 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+CORES_VARIABLE = "PLANELAB_CORES"
+"""How many cores this process may use, where several share a machine."""
+
+
+def cores() -> int:
+    """Cores that this process may use: all of the machine's by default."""
+    return int(os.environ.get(CORES_VARIABLE) or os.cpu_count() or 1)
 
 
 def in_threads(
@@ -24,7 +31,7 @@ def in_threads(
     threads : int, optional
         As many as there are cores by default; with 1 everything runs in the caller's thread.
     """
-    threads = threads or os.cpu_count() or 1
+    threads = threads or cores()
     if threads == 1:
         yield from map(function, items)
         return
@@ -41,7 +48,7 @@ def ahead_in_threads(
     ``items`` is asked for the next one only when there is room, in the caller's thread.
     """
     items = iter(items)
-    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(threads or cores()) as pool:
         waiting: deque[Future[Result]] = deque()
         try:
             for item in items:

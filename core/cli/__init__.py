@@ -12,12 +12,12 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from core.cli import datasets, explanations, heads, models, pictures, reviews, sweeps, training
+from core.cli import datasets, explanations, heads, models, pictures, reviews, screening, sweeps, training
 from core.cli.shared import EXIT_OK, EXIT_UNUSABLE, Parser, complain
 from core.errors import PlaneLabError
 
 EXIT_STOPPED = 130
-GROUPS = (models, pictures, sweeps, explanations, reviews, training, heads, datasets)
+GROUPS = (models, pictures, screening, sweeps, explanations, reviews, training, heads, datasets)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

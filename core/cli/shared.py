@@ -7,12 +7,15 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ParameterError
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from core.zoo.prediction import Classifier
 
 EXIT_OK = 0
@@ -129,6 +132,23 @@ def labelled_data_options(command: argparse.ArgumentParser) -> None:
 
 def json_option(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="one JSON object per line on standard output")
+
+
+def workers_options(command: argparse.ArgumentParser) -> None:
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=positive, metavar="N", help="share the work among N processes of this machine")
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="or among the workers of a Dask scheduler, tcp://host:8786"
+    )
+
+
+def workers_of(options: argparse.Namespace) -> AbstractContextManager[Client] | None:
+    """The processes that ``--workers`` or ``--scheduler`` asks for, as a context; None where neither is given."""
+    from core.cluster import local_cluster, scheduler_at
+
+    if options.workers:
+        return local_cluster(options.workers)
+    return scheduler_at(options.scheduler) if options.scheduler else None
 
 
 def positive(text: str) -> int:

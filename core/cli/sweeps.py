@@ -22,6 +22,8 @@ from core.cli.shared import (
     natural,
     positive,
     print_json,
+    workers_of,
+    workers_options,
 )
 
 
@@ -50,6 +52,7 @@ def _sweep_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--baseline", metavar="MODEL", help="corruption errors relative to this model, swept too")
     command.add_argument("--beside", type=Path, metavar="DIR", help="frames of no class, beside data of one class")
     command.add_argument("--title", help="what the data are, for people; the folder's name otherwise")
+    workers_options(command)
     command.add_argument("--record", metavar="NAME", help="keep the results with the models under this name")
     json_option(command)
 
@@ -80,9 +83,11 @@ def _sweep(options: argparse.Namespace) -> int:
     frames = frames_of(table, cards[0], beside=beside, limit=options.limit, seed=options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     store = CellStore(options.out / CELLS_NAME)
+    models = [load_named(name) for name in names]
     try:
+        _by_workers(options, models, [model_folder(name) for name in names], frames, settings, store)
         study = run_study(
-            [load_named(name) for name in names],
+            models,
             frames,
             settings,
             name=options.record or options.title or Path(options.data).name,
@@ -108,6 +113,29 @@ def _sweep(options: argparse.Namespace) -> int:
     else:
         _print_study(study)
     return EXIT_OK
+
+
+def _by_workers(
+    options: argparse.Namespace, models: Any, folders: list[Path], frames: Any, settings: Any, store: Any
+) -> None:
+    """Have the workers that the options ask for finish the cells; the study then finds them."""
+    workers = workers_of(options)
+    if workers is None:
+        return
+    from core.sweep.distributed import sweep_by_workers
+
+    with workers as client:
+        sweep_by_workers(
+            client,
+            models,
+            folders,
+            frames,
+            settings.intensities,
+            store,
+            side=settings.side,
+            seed=settings.seed,
+            progress=Progress("sweeping by workers"),
+        )
 
 
 def _print_study(study: Any) -> None:

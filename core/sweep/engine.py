@@ -163,6 +163,20 @@ def sweep(
     return _Run(models, frames, grid, side, seed, store, progress).result()
 
 
+def unfinished(
+    models: Sequence[Classifier],
+    frames: pd.DataFrame,
+    grid: Grid,
+    *,
+    side: int | None = None,
+    seed: int = 0,
+    store: CellStore,
+) -> pd.DataFrame:
+    """Those of the frames of which :func:`sweep` would compute something; what cannot be read is none of them."""
+    check_cards([model.card for model in models])
+    return _Run(models, frames, grid, side, seed, store, lambda share: None).unfinished_frames()
+
+
 class _Run:
     """One sweep while it runs."""
 
@@ -200,6 +214,15 @@ class _Run:
         rows = self._rows()
         self.seconds.whole = time.perf_counter() - started
         return Swept(rows, tuple(self.problems), self.computed, self.cells, self.seconds)
+
+    def unfinished_frames(self) -> pd.DataFrame:
+        opened_frames = ahead_in_threads(self._open, range(len(self.frames)), ahead=OPENED_AHEAD, threads=1)
+        places = [
+            opened.position
+            for opened in opened_frames
+            if opened.pixels is not None and self._unfinished(opened.fingerprint)
+        ]
+        return self.frames.loc[places]
 
     def _jobs(self) -> Iterator[_Job]:
         """Blocks of cells that are not finished, frame after frame; frames wholly finished are not even cleaned."""

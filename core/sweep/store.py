@@ -18,6 +18,7 @@ import numpy as np
 
 from core.errors import DatasetError
 
+Content = tuple[list[tuple[Any, ...]], ...]
 _ASKED_AT_ONCE = 500  # SQLite limits the placeholders of one question
 
 
@@ -71,6 +72,17 @@ class CellStore:
         ]
         with self._file:
             self._file.executemany("INSERT OR REPLACE INTO answer VALUES (?, ?, ?)", rows)
+
+    def content(self) -> Content:
+        """All that it holds, to be handed to another store."""
+        return tuple(self._file.execute(f"SELECT * FROM {table}").fetchall() for table in ("similarity", "answer"))
+
+    def absorb(self, content: Content) -> None:
+        """Take in what another store held."""
+        similarities, answers = content
+        with self._file:
+            self._file.executemany("INSERT OR REPLACE INTO similarity VALUES (?, ?)", similarities)
+            self._file.executemany("INSERT OR REPLACE INTO answer VALUES (?, ?, ?)", answers)
 
     def _read(self, question: str, first: tuple[str, ...], cells: Sequence[str]) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}

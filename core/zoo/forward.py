@@ -9,7 +9,6 @@ the convolutions, make them quicker: by a factor of two for MobileNetV2, of thre
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
+
+from core.parallel import cores
 
 BATCH_SIZES = (1, 8)
 """The batch shapes networks are prepared for: a call of any size is cut into those, the largest first.
@@ -62,7 +63,7 @@ class _Batch:
 
     def __init__(self, interpreter: Any, content: bytes, size: int) -> None:
         self._lock = threading.Lock()
-        self._interpreter = interpreter(model_content=content, num_threads=os.cpu_count() or 1)
+        self._interpreter = interpreter(model_content=content, num_threads=cores())
         entry = self._interpreter.get_input_details()[0]
         self._interpreter.resize_tensor_input(entry["index"], (size, *entry["shape_signature"][1:]))
         self._interpreter.allocate_tensors()

@@ -113,6 +113,18 @@ def some_of(options: Sequence[str]) -> Callable[[str], list[str] | None]:
     return lambda text: [name for name in text.split(",") if name in options]
 
 
+def pair_in(low: float, high: float) -> Callable[[str], tuple[float, float] | None]:
+    """Parser of two rising numbers between two ends, as a slider with two handles has them."""
+
+    def parse(text: str) -> tuple[float, float] | None:
+        values = [number_in(float(low), float(high))(part) for part in text.split(",")]
+        if len(values) != 2 or None in values or values[0] > values[1]:
+            return None
+        return values[0], values[1]
+
+    return parse
+
+
 def number_in(low: float, high: float) -> Callable[[str], float | int | None]:
     """Parser of a number between two ends (whole where both ends are)."""
 

@@ -57,6 +57,8 @@ SWEEP = "sweep"
 SWEEP_MODELS = "sweep_models"
 SWEEP_KINDS = "sweep_kinds"
 SWEEP_SSIM = "sweep_ssim"
+ARCHIVE = "archive"
+SCREENED = "verdict"
 QUEUE = "queue"
 QUEUE_SEED = "queue_seed"
 QUEUE_LENGTH = "queue_n"
@@ -82,6 +84,11 @@ KEPT_ON_RESET = ("uploads", "uploads_seen", "loops", "result_store", "picture_st
 def intensity_key(kind: str) -> str:
     """Each kind remembers its own intensity: they have different units."""
     return f"intensity_{kind}"
+
+
+def limits_key(rule: str) -> str:
+    """The limits of each rule of screening."""
+    return f"limits_{rule}"
 
 
 def reset() -> None:

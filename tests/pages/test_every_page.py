@@ -15,7 +15,16 @@ WITH_PICKER = [
     "head_circumference",
     "interpretability",
 ]
-PAGES = [*WITH_PICKER, "faithfulness", "explanation_drift", "confusion_matrix", "reviews", "results", "sweeps"]
+PAGES = [
+    *WITH_PICKER,
+    "screening",
+    "faithfulness",
+    "explanation_drift",
+    "confusion_matrix",
+    "reviews",
+    "results",
+    "sweeps",
+]
 
 
 @pytest.mark.parametrize("path", sorted(Path("pages").glob("*.py")), ids=lambda path: path.stem)

@@ -1,0 +1,187 @@
+"""Throughput and memory of screening: ``python -m benchmarks.screening [--frames 10000] [--workers 2]``.
+
+Frames are simulated once into a folder: phantoms of all planes, each corrupted in ever other ways, so that no two are
+the same. In one run:
+
+a  the bare forward passes of both networks on images that are prepared already, in their batches of eight, timed before
+   and after the screening; against them the whole screening, from files to rows on the disk: reading, decoding,
+   cleaning, measuring, both networks, journal;
+b  resident memory after a tenth of the frames, at the end, and the peak of the process;
+c  verdicts by the default limits from the rows, with the search for copies;
+d  with ``--workers N``, the same files by a local cluster of N processes against one of one process, and whether the
+   rows are the same.
+
+Times are of the clock, and of the processor (all threads) in brackets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from core.cluster import local_cluster
+from core.corruption import CORRUPTIONS, corrupt
+from core.images import encode_png
+from core.library import open_phantom, phantom_id
+from core.parallel import in_threads
+from core.phantom import PLANES
+from core.preprocessing import PreprocessingSettings, clean
+from core.screening import (
+    JOURNAL_NAME,
+    FolderSource,
+    Journal,
+    Names,
+    Networks,
+    about,
+    default_thresholds,
+    judged,
+    screen,
+)
+from core.screening.distributed import screen_by_workers, warm_up
+from core.screening.sources import Entry
+
+VARIATIONS = 40
+"""Frames made of each phantom."""
+BARE_IMAGES = 256
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of the clock and of the processor."""
+
+    clock: float
+    processor: float
+
+    def __str__(self) -> str:
+        return f"{self.clock:.1f} s ({self.processor:.1f} s)"
+
+
+def seconds(function: Callable[[], object]) -> Spent:
+    clock, processor = time.perf_counter(), time.process_time()
+    function()
+    return Spent(time.perf_counter() - clock, time.process_time() - processor)
+
+
+def write_frames(folder: Path, count: int, size: int | None) -> None:
+    """Phantoms and their corrupted twins, as PNG files; those that are there already stay."""
+    planes, kinds = list(PLANES), list(CORRUPTIONS)
+    settings = PreprocessingSettings()
+
+    def write(number: int) -> None:
+        paths = [folder / f"{number:05d}_{variation:02d}.png" for variation in range(VARIATIONS)]
+        paths = paths[: max(0, count - number * VARIATIONS)]
+        if all(path.is_file() for path in paths):
+            return
+        pixels = open_phantom(phantom_id(planes[number % len(planes)], "unseen", number)).frame.pixels
+        if size is not None:
+            pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
+        cleaned = clean(pixels, settings)
+        for variation, path in enumerate(paths):
+            kind = kinds[variation % len(kinds)]
+            intensity = (
+                CORRUPTIONS[kind].slider_maximum * (1 + variation // len(kinds)) / (2 + VARIATIONS // len(kinds))
+            )
+            image = corrupt(cleaned.gray, kind, intensity, seed=number, sector=cleaned.sector) if variation else pixels
+            path.write_bytes(encode_png(image))
+
+    for _ in in_threads(write, range(-(-count // VARIATIONS))):
+        pass
+
+
+def bare(networks: Networks) -> Spent:
+    """Both networks on :data:`BARE_IMAGES` prepared images, nothing else."""
+    models = (networks.detector, networks.model)
+    images = [np.random.default_rng(0).random((BARE_IMAGES, m.card.size, m.card.size), np.float32) for m in models]
+    for model, batch in zip(models, images, strict=True):
+        model.network.forward(batch[:8])
+    return seconds(lambda: [m.network.forward(batch) for m, batch in zip(models, images, strict=True)])
+
+
+def resident() -> float:
+    """Megabytes of this process that are in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / MEGABYTE
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=10_000)
+    parser.add_argument("--size", type=int, help="side of the frames; that of a scanner's crop otherwise")
+    parser.add_argument("--folder", type=Path, help="where frames are kept for the next run")
+    parser.add_argument("--model")
+    parser.add_argument("--detector")
+    parser.add_argument("--workers", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary, "frames")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_frames(folder, options.frames, options.size)
+        measure(options, FolderSource(folder), Path(temporary))
+
+
+def measure(options: argparse.Namespace, source: FolderSource, out: Path) -> None:
+    names = Names.of(options.model, options.detector)
+    entries = source.entries()[: options.frames]
+    networks = names.load()
+    bare(networks)
+    before = bare(networks)
+    marks: list[tuple[float, float]] = []
+    facts = about(source.title, *names.cards)
+    print(
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {len(entries)} frames, {names.model}, {names.detector}"
+    )
+    with Journal(out / JOURNAL_NAME, facts) as journal:
+        spent = seconds(
+            lambda: screen(source, entries, networks, journal, lambda share: marks.append((share, resident())))
+        )
+        after = bare(networks)
+        rows = journal.rows(entries, networks.model.classes)
+    rate = len(entries) / spent.clock
+    floor = 2 * BARE_IMAGES / (before.clock + after.clock)
+    work = (before.processor + after.processor) / (2 * BARE_IMAGES) * len(entries)
+    print(
+        f"a  screening {spent}, {rate:.1f} frames a second; bare networks {floor:.1f} frames a second "
+        f"({before} before and {after} after, of {BARE_IMAGES} frames): {rate / floor:.2f} of the bare rate "
+        f"({work / spent.processor:.2f} by processor time)"
+    )
+    early = next(memory for share, memory in marks if share >= 0.1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"b  memory {early:.0f} MB after a tenth, {marks[-1][1]:.0f} MB at the end; peak {peak:.0f} MB")
+    verdicts = seconds(lambda: judged(rows, default_thresholds(*names.cards)))
+    counts = judged(rows, default_thresholds(*names.cards))["verdict"].value_counts().to_dict()
+    print(f"c  verdicts {verdicts}: {counts}")
+    if options.workers:
+        alone, _ = by_workers(1, source, entries, names, out)
+        shared, theirs = by_workers(options.workers, source, entries, names, out)
+        print(
+            f"d  one worker {alone:.1f} s, {options.workers} workers {shared:.1f} s: speed-up {alone / shared:.2f}; "
+            f"rows are {'the same' if theirs.equals(rows) else 'NOT the same'}"
+        )
+
+
+def by_workers(
+    count: int, source: FolderSource, entries: Sequence[Entry], names: Names, out: Path
+) -> tuple[float, pd.DataFrame]:
+    """Seconds of the clock that so many processes take, once they have loaded the networks; and their rows."""
+    with (
+        local_cluster(count) as client,
+        Journal(out / f"{count}.jsonl", about(source.title, *names.cards)) as journal,
+    ):
+        warm_up(client, names)
+        spent = seconds(lambda: screen_by_workers(client, source.path, entries, names, journal))
+        return spent.clock, journal.rows(entries, names.cards[0].classes)
+
+
+if __name__ == "__main__":
+    main()

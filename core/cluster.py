@@ -1,0 +1,125 @@
+"""Work handed to processes of Dask: on this machine, or wherever a scheduler's workers run.
+
+Processes are spawned, never forked: TensorFlow hangs in a fork. Of every worker that dies the blocks under way are done
+again by another one. Only a bounded number of blocks is under way at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from core.errors import ClusterError
+from core.parallel import CORES_VARIABLE, cores
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Block = TypeVar("Block")
+Result = TypeVar("Result")
+AHEAD = 3
+"""Blocks under way for each worker: one at work and two at hand."""
+CONNECT_SECONDS = 15
+PATIENCE = "10 minutes"
+DEATHS = 3
+"""Times that a block may see its worker die before it is given up."""
+
+
+@contextmanager
+def local_cluster(workers: int) -> Iterator[Client]:
+    """Processes of this machine that share its cores, for as long as the context lasts."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    settings = {
+        "distributed.scheduler.allowed-failures": DEATHS - 1,
+        # A busy machine takes its time to start a process anew: by default Dask gives it up after 15 seconds for good.
+        "distributed.deploy.lost-worker-timeout": PATIENCE,
+        "distributed.scheduler.no-workers-timeout": PATIENCE,
+        "distributed.worker.memory.spill": False,
+    }
+    each = max(1, cores() // workers)
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            memory_limit=0,
+            env={CORES_VARIABLE: str(each)},
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        client.wait_for_workers(workers)
+        yield client
+
+
+@contextmanager
+def scheduler_at(address: str) -> Iterator[Client]:
+    """The workers of a scheduler that runs already.
+
+    Raises
+    ------
+    ClusterError
+        If it cannot be reached, or has no workers.
+    """
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"There is no scheduler at {address}; check the address, such as tcp://host:8786."
+        ) from error
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise ClusterError(f"The scheduler at {address} has no workers; start some with: dask worker {address}")
+        yield client
+
+
+def in_workers(
+    client: Client, function: Callable[[Block], Result], blocks: Iterable[Block]
+) -> Iterator[tuple[Block, Result]]:
+    """``function`` of each block by some worker, as soon as it is there, in no order.
+
+    Raises
+    ------
+    ClusterError
+        If a block's workers died one after another, or none is left.
+    """
+    from distributed import as_completed
+    from distributed.scheduler import KilledWorker, NoValidWorkerError, NoWorkerError
+
+    blocks = iter(blocks)
+    waiting: dict[Any, Block] = {}
+    done = as_completed()
+
+    def submit() -> None:
+        for block in blocks:
+            future = client.submit(function, block, pure=False)
+            waiting[future.key] = block
+            done.add(future)
+            return
+
+    for _ in range(AHEAD * max(1, len(client.scheduler_info()["workers"]))):
+        submit()
+    while waiting:
+        future = next(done)
+        try:
+            result = future.result()
+        except KilledWorker as error:
+            raise ClusterError(
+                f"{DEATHS} workers died over the same files, perhaps for want of memory; what is finished is kept. Run "
+                "again with fewer workers."
+            ) from error
+        except (NoValidWorkerError, NoWorkerError) as error:
+            raise ClusterError("No worker is left; what is finished is kept. Start workers and run again.") from error
+        submit()
+        yield waiting.pop(future.key), result
+
+
+def everywhere(client: Client, function: Callable[..., Result], *arguments: Any) -> dict[str, Result]:
+    """``function`` once in every worker, by the worker's address."""
+    return client.run(function, *arguments)
