@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -62,6 +63,14 @@ def draw_shape(plane: str, seed: int, size: int = 96) -> np.ndarray:
     else:
         cv2.ellipse(image, centre, (radius, radius), 0, 0, 180, 200, -1)
     return image
+
+
+@pytest.fixture(autouse=True)
+def own_main_module():
+    """AppTest leaves its page behind as the main module, which a process that is spawned later would run again."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")
