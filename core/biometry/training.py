@@ -332,7 +332,9 @@ def _card(
     what = "head circumference" if regression else "head outline (U-Net)"
     card = Card(
         name=out.name,
-        title=f"{settings.backbone}, {what}" + (f", {settings.loss.upper()} loss" if regression else ""),
+        title=f"{settings.backbone}, {what}"
+        + (f", {settings.loss.upper()} loss" if regression else "")
+        + ("" if settings.fold is None else f", fold {settings.fold + 1} of {settings.folds}, {settings.size} pixels"),
         task="head_circumference",
         backbone=settings.backbone,
         classes=CLASSES,

@@ -166,6 +166,8 @@ def test_a_cross_validation_goes_on_where_it_was_and_gathers_every_frame(heads, 
     assert pd.read_csv(tmp_path / "comparison.csv")["trial"].tolist() == ["cnn_mae"]
     begun = tmp_path / "begun"
     cross_validate(table, [trial], begun, fold=1, start=tmp_path / "cnn_mae", **quiet)
-    assert "layers of cnn_mae/fold_1;" in Card.read(begun / "cnn_mae" / "fold_1").training["start"]
+    card = Card.read(begun / "cnn_mae" / "fold_1")
+    assert "layers of cnn_mae/fold_1;" in card.training["start"]
+    assert card.title.endswith("MAE loss, fold 2 of 2, 32 pixels")
     with pytest.raises(DatasetError, match="other settings"):
         cross_validate(table, [HeadSettings(**{**trial.__dict__, "epochs": 2})], tmp_path, **quiet)
