@@ -20,15 +20,14 @@ import argparse
 import os
 import resource
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 
+from benchmarks.sweep import Spent, seconds
 from core.cluster import local_cluster
 from core.corruption import CORRUPTIONS, corrupt
 from core.images import encode_png
@@ -54,23 +53,6 @@ VARIATIONS = 40
 """Frames made of each phantom."""
 BARE_IMAGES = 256
 MEGABYTE = 2**20
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Seconds of the clock and of the processor."""
-
-    clock: float
-    processor: float
-
-    def __str__(self) -> str:
-        return f"{self.clock:.1f} s ({self.processor:.1f} s)"
-
-
-def seconds(function: Callable[[], object]) -> Spent:
-    clock, processor = time.perf_counter(), time.process_time()
-    function()
-    return Spent(time.perf_counter() - clock, time.process_time() - processor)
 
 
 def write_frames(folder: Path, count: int, size: int | None) -> None:

@@ -65,10 +65,11 @@ def show_frames(run: Screening, rows: pd.DataFrame) -> None:
         st.info(f"No frame has the verdict {verdict}.", icon=":material/check:")
         return
     _show_pictures(run, found[found["error"] == ""], verdict)
-    table = table_of(found.head(ROWS_SHOWN)).drop(columns=["rules", "sha256", "hash"])
+    # Whole numbers are floats where a broken file has none of them.
+    table = table_of(found.head(ROWS_SHOWN)).drop(columns=["rules", "sha256", "hash"]).convert_dtypes()
     colour = f"background-color: {VERDICT_COLOURS[verdict]}; color: #000000"
     st.dataframe(
-        table.style.map(lambda _: colour, subset=["verdict"]),
+        table.style.map(lambda _: colour, subset=["verdict"]).format(precision=3, na_rep=""),
         hide_index=True,
         alt=f"Frames with the verdict {verdict}, their measurements and reasons",
     )
