@@ -38,6 +38,11 @@ def rectangle(width: int, height: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_RECT, (max(1, width), max(1, height)))
 
 
+def share_of(mask: np.ndarray) -> float:
+    """The share of a mask, bool or uint8, that is set; ``mask.mean()`` of a small mask takes thirty times as long."""
+    return np.count_nonzero(mask) / mask.size
+
+
 def background_level(gray: np.ndarray) -> int:
     """The screen's background: the gray level of most of the frame's border, 0 where no dark level prevails."""
     border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
@@ -111,7 +116,7 @@ def _plain_boxes(flat: np.ndarray, plain: np.ndarray, share: float, margin: int)
         if wide < width / 20 or high < height / 100 or (high > height / 5 and wide > width / 5):
             continue
         area = (slice(top, top + high), slice(left, left + wide))
-        covered = np.mean(plain[area] | (flat[area] > 0))
+        covered = share_of(plain[area] | (flat[area] > 0))
         box = Box(top - 1, top + high + 1, left - margin, left + wide + margin)
         box = Box(max(0, box.top), min(height, box.bottom), max(0, box.left), min(width, box.right))
         if covered >= share or (covered >= 0.6 and _free_sides(plain, box) >= 3):
@@ -132,7 +137,7 @@ def _free_sides(plain: np.ndarray, box: Box) -> int:
     ):
         if 0 <= position < limit:
             side = plain[position, box.left : box.right] if rows else plain[box.top : box.bottom, position]
-            free += bool(side.mean() >= 0.9)
+            free += share_of(side) >= 0.9
     return free
 
 
@@ -143,14 +148,14 @@ def _gray_bars(gray: np.ndarray) -> list[Box]:
     flat = cv2.morphologyEx(flat, cv2.MORPH_OPEN, rectangle(1, height // 10))
     found = []
     for left, top, wide, high in _bounding_boxes(flat):
-        if wide > width / 25 or flat[top : top + high, left : left + wide].mean() < 0.9:
+        if wide > width / 25 or share_of(flat[top : top + high, left : left + wide]) < 0.9:
             continue
         strip = gray[top : top + high, left : left + wide].astype(np.float32)
         profile = strip.mean(axis=1)
-        if np.ptp(profile) < 40 or np.mean(np.ptp(strip, axis=1) <= 2) < 0.95:
+        if np.ptp(profile) < 40 or share_of(np.ptp(strip, axis=1) <= 2) < 0.95:
             continue
         steps = np.diff(profile)
-        if max(np.mean(steps <= 1), np.mean(steps >= -1)) < 0.98:
+        if max(share_of(steps <= 1), share_of(steps >= -1)) < 0.98:
             continue
         found.append(_whole_bar(gray, Box(top, top + high, left, left + wide)))
     return found

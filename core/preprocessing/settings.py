@@ -147,7 +147,8 @@ class PreprocessingSettings:
         object.__setattr__(self, name, convert(value))
 
     def __hash__(self) -> int:
-        return hash(json.dumps(self.to_dict(), sort_keys=True))
+        plain = tuple(getattr(self, field.name) for field in fields(self) if field.name != "boxes")
+        return hash((plain, None if self.boxes is None else frozenset(self.boxes.items())))
 
     @property
     def colour_boxes(self) -> Mapping[str, ColourBox]:

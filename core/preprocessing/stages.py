@@ -291,7 +291,8 @@ def reduced(cleaned: Cleaned, side: int) -> Cleaned:
 def histogram(image: np.ndarray, inside: np.ndarray | None = None) -> np.ndarray:
     """Counts (256,) of an image's gray levels, (H, W) or three equal channels, by choice only inside a mask (H, W)."""
     gray = image if image.ndim == 2 else image[..., 0]
-    return np.bincount((gray if inside is None else gray[inside]).ravel(), minlength=256)
+    mask = None if inside is None else inside.view(np.uint8)
+    return cv2.calcHist([gray], [0], mask, [256], [0, 256]).ravel().astype(np.int64)
 
 
 def _checked(pixels: np.ndarray) -> np.ndarray:
@@ -389,7 +390,12 @@ def _sector(pixels: np.ndarray, settings: PreprocessingSettings) -> Sector:
 
 def _cut(gray: np.ndarray, sector: Sector) -> np.ndarray:
     window = sector.box.slices
-    return np.where(sector.mask[window], gray[window], np.uint8(0))
+    return _inside(gray[window], sector.mask[window])
+
+
+def _inside(gray: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """The frame (H, W) uint8, black where ``inside`` is False."""
+    return cv2.bitwise_and(gray, gray, mask=inside.view(np.uint8))
 
 
 def _watched_crop(gray: np.ndarray, sector: Sector, watch: _Watcher) -> np.ndarray:
@@ -414,7 +420,7 @@ def _watched_fill(
     )
     filled = fill_annotations(gray, mask, settings)
     if inside is not None:  # a mask grown over the sector's rim must not spill echo into the black
-        filled = np.where(inside, filled, np.uint8(0))
+        filled = _inside(filled, inside)
     changed = np.count_nonzero(filled != gray)
     if settings.fill == "inpaint":
         how = "continued from their surroundings"

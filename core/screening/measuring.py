@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -35,6 +36,11 @@ class View:
     def of(cls, card: Card) -> View:
         return cls(PreprocessingSettings.from_dict(card.preprocessing), card.input["chain"], card.size)
 
+    @cached_property
+    def cleaning(self) -> PreprocessingSettings:
+        """What decides the cleaned frame alone."""
+        return cleaning(self.settings)
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -62,10 +68,9 @@ def measure(pixels: np.ndarray, views: Sequence[View]) -> Measured:
     cleaned: dict[PreprocessingSettings, Cleaned] = {}
     images = []
     for view in views:
-        key = cleaning(view.settings)
-        if key not in cleaned:
-            cleaned[key] = clean(pixels, key)
-        images.append(finish(cleaned[key], view.settings, chain=view.chain, size=view.size))
+        if view.cleaning not in cleaned:
+            cleaned[view.cleaning] = clean(pixels, view.cleaning)
+        images.append(finish(cleaned[view.cleaning], view.settings, chain=view.chain, size=view.size))
     first = next(iter(cleaned.values()))
     height, width = pixels.shape[:2]
     values = {
