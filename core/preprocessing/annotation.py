@@ -28,6 +28,7 @@ _CLEAN_SPREAD = 1.0  # rounding alone spreads colours no further; beyond it the 
 _STANDS_OUT = 12  # gray levels by which a faintly coloured pixel must differ from its surroundings in a JPEG frame
 _BLACK = 16  # luminance under which the rim of something drawn looks black
 _SPECK = 24  # gray levels by which such a rim lies below its surroundings
+_MUCH_WRITTEN = 0.1  # of the sector: uncoloured strokes that cover more are noise, which must not be filled in
 _STROKE = 5  # an uncoloured stroke is narrower than this many pixels
 
 
@@ -211,7 +212,9 @@ def _sharp_strokes(gray: np.ndarray, found: np.ndarray, jump: int, inside: np.nd
     count, labels = cv2.connectedComponents(candidates.astype(np.uint8))
     belongs = np.zeros(count, np.uint8)
     belongs[labels[seeds]] = 1
-    return belongs[labels]
+    strokes = belongs[labels]
+    area = gray.size if inside is None else np.count_nonzero(inside)
+    return strokes if np.count_nonzero(strokes) <= _MUCH_WRITTEN * area else np.zeros_like(found)
 
 
 def fill_annotations(gray: np.ndarray, mask: np.ndarray, settings: PreprocessingSettings) -> np.ndarray:
