@@ -81,8 +81,14 @@ def _flat_boxes(gray: np.ndarray, background: int) -> list[Box]:
     def add(flat: np.ndarray, gap: int, share: float, margin: int) -> None:
         for box in found:
             flat[box.slices] = 0
-        closed = cv2.morphologyEx(flat, cv2.MORPH_CLOSE, square(2 * gap + 1))
-        found.extend(_plain_boxes(closed, plain, share, margin))
+        left, top, wide, high = cv2.boundingRect(flat)
+        if not wide:
+            return
+        # Closing reaches that far beyond what is flat, which on most frames is little.
+        reach = 2 * gap
+        window = Box(max(0, top - reach), top + high + reach, max(0, left - reach), left + wide + reach)
+        closed = cv2.morphologyEx(flat[window.slices], cv2.MORPH_CLOSE, square(2 * gap + 1))
+        found.extend(_plain_boxes(closed, window, plain, share, margin))
 
     # The median takes thin letters and the noise of JPEG off the panels, and leaves speckle.
     calm = cv2.medianBlur(gray, 5)
@@ -94,7 +100,8 @@ def _flat_boxes(gray: np.ndarray, background: int) -> list[Box]:
     # Text boxes crowded with letters are flat in small patches only, but there of one gray level exactly.
     patch = square(5)
     constant = (cv2.dilate(gray, patch) == cv2.erode(gray, patch)) & (gray >= _PANEL_LEVEL) & (gray < 250)
-    add(cv2.dilate(constant.astype(np.uint8), patch), gap, 0.8, 0)
+    if constant.any():
+        add(cv2.dilate(constant.astype(np.uint8), patch), gap, 0.8, 0)
     return found
 
 
@@ -104,19 +111,22 @@ def _bounding_boxes(mask: np.ndarray) -> list[tuple[int, int, int, int]]:
     return [cv2.boundingRect(contour) for contour in contours]
 
 
-def _plain_boxes(flat: np.ndarray, plain: np.ndarray, share: float, margin: int) -> list[Box]:
+def _plain_boxes(flat: np.ndarray, window: Box, plain: np.ndarray, share: float, margin: int) -> list[Box]:
     """Bounding boxes of the flat areas that are panels: broad, and with hardly anything but flat and plain pixels.
+
+    ``flat`` is a window of the frame, ``plain`` the whole frame.
 
     Where a box stands alone on the background, on three sides at least, letters may fill more of it: echo does not
     stand alone.
     """
-    height, width = flat.shape
+    height, width = plain.shape
     found = []
-    for left, top, wide, high in _bounding_boxes(flat):
+    for across, down, wide, high in _bounding_boxes(flat):
         if wide < width / 20 or high < height / 100 or (high > height / 5 and wide > width / 5):
             continue
-        area = (slice(top, top + high), slice(left, left + wide))
-        covered = share_of(plain[area] | (flat[area] > 0))
+        left, top = window.left + across, window.top + down
+        closed = flat[down : down + high, across : across + wide] > 0
+        covered = share_of(plain[top : top + high, left : left + wide] | closed)
         box = Box(top - 1, top + high + 1, left - margin, left + wide + margin)
         box = Box(max(0, box.top), min(height, box.bottom), max(0, box.left), min(width, box.right))
         if covered >= share or (covered >= 0.6 and _free_sides(plain, box) >= 3):
