@@ -1,6 +1,5 @@
 """The choices of the preprocessing pipeline, their ranges, and the thesis's presets (thesis 000 §3.1 and annex A.1)."""
 
-import json
 import numbers
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields

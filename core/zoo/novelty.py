@@ -13,6 +13,7 @@ prediction is wrong.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -44,10 +45,15 @@ class PrincipalGaussian:
         # A floor keeps the inverse finite when few images leave nothing to the other directions.
         return cls(mean, directions[:n_components], variances[:n_components], max(float(rest), 1e-6))
 
+    @cached_property
+    def _axes(self) -> np.ndarray:
+        """The axes (F, k) float64: files keep them in half precision, which is slow to widen."""
+        return self.components.T.astype(np.float64)
+
     def score(self, features: np.ndarray) -> np.ndarray:
         """Log-likelihood per feature (N,) of features (N, F)."""
         centred = np.asarray(features, dtype=np.float64) - self.mean
-        along = centred @ self.components.T.astype(np.float64)
+        along = centred @ self._axes
         rest = (centred**2).sum(axis=1) - (along**2).sum(axis=1)
         variances = self.variances.astype(np.float64)
         n_features = len(self.mean)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.parallel import calm_matrix_products
 from core.zoo.forward import BATCH_SIZES, ForwardPass
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def tensorflow() -> Any:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         import tensorflow
 
+        calm_matrix_products()
         return tensorflow
 
 
