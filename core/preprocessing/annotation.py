@@ -208,7 +208,7 @@ def _sharp_strokes(gray: np.ndarray, found: np.ndarray, jump: int, inside: np.nd
         return np.zeros_like(found)
     wide = cv2.morphologyEx(raised, cv2.MORPH_TOPHAT, square(2 * _STROKE - 1)) >= jump
     beside = cv2.dilate(seeds.astype(np.uint8), square(_STROKE)) > 0
-    candidates = ((2 * sharpness.astype(np.int16) >= jump) | (wide & beside)) & free
+    candidates = ((sharpness >= (jump + 1) // 2) | (wide & beside)) & free
     count, labels = cv2.connectedComponents(candidates.astype(np.uint8))
     belongs = np.zeros(count, np.uint8)
     belongs[labels[seeds]] = 1

@@ -160,7 +160,10 @@ def _gray_bars(gray: np.ndarray) -> list[Box]:
     for left, top, wide, high in _bounding_boxes(flat):
         if wide > width / 25 or share_of(flat[top : top + high, left : left + wide]) < 0.9:
             continue
-        strip = gray[top : top + high, left : left + wide].astype(np.float32)
+        strip = gray[top : top + high, left : left + wide]
+        if int(strip.max()) - int(strip.min()) < 40:
+            continue
+        strip = strip.astype(np.float32)
         profile = strip.mean(axis=1)
         if np.ptp(profile) < 40 or share_of(np.ptp(strip, axis=1) <= 2) < 0.95:
             continue
