@@ -392,6 +392,15 @@ def test_narrow_slips_of_a_sector_are_no_strokes():
     assert not annotation_mask(np.where(slips, frame, 0).astype(np.uint8), PreprocessingSettings(), slips).any()
 
 
+def test_noise_all_over_the_sector_is_no_writing():
+    frame = speckle((360, 480), 17)
+    specks = np.random.default_rng(18).random(frame.shape)
+    letters = np.where(specks < 0.005, 255, frame).astype(np.uint8)
+    assert annotation_mask(letters, PreprocessingSettings())[specks < 0.005].mean() > 0.9
+    noise = np.where(specks < 0.15, 255, frame).astype(np.uint8)
+    assert not annotation_mask(noise, PreprocessingSettings()).any()
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Fill
 
