@@ -98,7 +98,7 @@ def _numbers_aside(reader: HeadReader, reading: HeadReading) -> None:
 def _circumferences(reader: HeadReader, reading: HeadReading) -> list[tuple[str, Estimate | None, str]]:
     """Title, estimate and explanation of each network that is there."""
     direct = ("HC (regression)", reading.regression, "As a network says it at once, without an outline.")
-    traced = ("HC (ellipse)", reading.segmentation, "Of the ellipse through the outline that a network draws.")
+    traced = ("HC (outline)", reading.segmentation, "Of the ellipse through the outline that a network draws.")
     return [one for one, model in ((direct, reader.regressor), (traced, reader.segmenter)) if model]
 
 

@@ -14,17 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 REAL_SCREEN = Path(__file__).resolve().parents[3] / "shared" / "data" / "raw_frames" / "brain_tv.png"
-PAGES = (
-    "",
-    "preprocessing",
-    "augmentation",
-    "corruption",
-    "prediction",
-    "interpretability",
-    "confusion_matrix",
-    "reviews",
-    "results",
-)
+PAGES = ("", *sorted(path.stem for path in Path("pages").resolve().glob("*.py") if path.stem != "laboratory"))
 LONG = 120_000
 
 

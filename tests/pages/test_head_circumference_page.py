@@ -93,7 +93,7 @@ def test_without_a_pixel_size_lengths_are_in_pixels_and_that_is_said(open_page, 
     expected = reading(None)
     shown = metrics(app)
     assert shown["HC (regression)"] == f"{expected.regression.pixels:.1f} pixels"
-    assert shown["HC (ellipse)"] == f"{expected.segmentation.pixels:.1f} pixels"
+    assert shown["HC (outline)"] == f"{expected.segmentation.pixels:.1f} pixels"
     assert "pixels only until you type it" in texts(app)
     assert "Gestational age by HC" not in shown
 
@@ -105,7 +105,7 @@ def test_a_typed_pixel_size_gives_millimetres_intervals_diameters_and_age(open_p
     expected = reading(SIZE_MM)
     shown, text = metrics(app), texts(app)
     assert shown["HC (regression)"] == f"{expected.regression.mm:.1f} mm"
-    assert shown["HC (ellipse)"] == f"{expected.segmentation.mm:.1f} mm"
+    assert shown["HC (outline)"] == f"{expected.segmentation.mm:.1f} mm"
     assert shown["BPD"] == f"{expected.bpd_mm:.1f} mm"
     assert shown["OFD"] == f"{expected.ofd_mm:.1f} mm"
     assert f"{expected.segmentation.low_mm:.1f} to {expected.segmentation.high_mm:.1f} mm" in text
@@ -117,7 +117,7 @@ def test_a_typed_pixel_size_gives_millimetres_intervals_diameters_and_age(open_p
 def test_a_size_typed_for_one_frame_does_not_measure_another(open_page, only_heads, head_png):
     app = upload(open_page(PAGE), head_png)
     app.number_input(key="pixel_size").set_value(SIZE_MM).run()
-    assert metrics(app)["HC (ellipse)"].endswith(" mm")
+    assert metrics(app)["HC (outline)"].endswith(" mm")
     upload(app, png(np.full((200, 200), 90, np.uint8)), "other.png")
     assert app.number_input(key="pixel_size").value is None
     assert "pixel_size" not in app.query_params
@@ -184,7 +184,7 @@ def test_an_annotation_gives_the_distance_and_bad_ones_their_sentence(open_page,
     found = reading(SIZE_MM)
     said = texts(app)
     assert f"HC of the annotation: {true:.1f} mm" in said
-    for title, estimate in (("HC (regression)", found.regression), ("HC (ellipse)", found.segmentation)):
+    for title, estimate in (("HC (regression)", found.regression), ("HC (outline)", found.segmentation)):
         off = estimate.mm - true
         assert f"{title} differs by {signed(off, 'mm', '−')} ({100 * off / true:+.1f} %)" in said
     assert re.search(r"Hausdorff\), Dice 0\.\d{3}", said)
@@ -217,7 +217,7 @@ def test_every_frame_of_a_loop_is_measured_by_itself_and_has_its_own_annotation(
         app.slider(key="frame").set_value(number).run()
         assert not app.exception and not app.error
         found = expected[number - 1]
-        assert metrics(app)["HC (ellipse)"] == f"{found.segmentation.pixels:.1f} pixels"
+        assert metrics(app)["HC (outline)"] == f"{found.segmentation.pixels:.1f} pixels"
         assert metrics(app)["HC (regression)"] == f"{found.regression.pixels:.1f} pixels"
         assert ("HC of the annotation" in texts(app)) == (number == 1)
 
@@ -275,7 +275,7 @@ def test_one_network_measures_alone_and_says_so(open_page, texts, head_models, u
     assert not app.exception and not app.error
     assert "measures alone" in texts(app) and "core train" in texts(app)
     assert ("HC (regression)" in metrics(app)) == (kept == "tiny_head")
-    assert ("HC (ellipse)" in metrics(app)) == (kept == "tiny_outline")
+    assert ("HC (outline)" in metrics(app)) == (kept == "tiny_outline")
 
 
 def test_distortion_measures_both_networks_and_draws_their_error(
