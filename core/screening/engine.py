@@ -1,8 +1,8 @@
 """The work of a screening: every frame of a source read, cleaned, measured and judged once.
 
-One thread reads files, a few threads decode, clean and measure frames ahead, and the caller's thread has the networks
-judge batches; only a bounded number of frames is held at any time, whatever the size of the archive. Rows go into the
-journal batch by batch: a screening that was stopped or killed goes on where it was.
+One thread reads files, and one for each core decodes, cleans and measures a batch of frames and has the networks judge
+it; only a bounded number of frames is held at any time, whatever the size of the archive. Rows go into the journal some
+batches at a time: a screening that was stopped or killed goes on where it was.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from core.errors import ImageError, PlaneLabError
 from core.image_formats import is_dicom
 from core.images import display_name, read_image
-from core.parallel import ahead_in_threads
+from core.parallel import ahead_in_threads, cores
 from core.screening.journal import Journal
 from core.screening.measuring import Measured, View, measure
 from core.screening.networks import BATCH, Networks, about_models
@@ -26,10 +27,12 @@ from core.zoo.cards import Card
 
 _log = logging.getLogger(__name__)
 Progress = Callable[[float], None]
-MEASURING = 1
+MEASURING = 2
 """Counts up whenever something else is measured: rows of another count do not go together."""
 ROWS_AT_ONCE = 4 * BATCH
 OPENED_AHEAD = 4
+BATCHES_AHEAD = 2
+"""Of each thread."""
 MOST_FRAMES = 10_000
 """Of a cine loop: a few bytes can claim any number."""
 PROBLEM = "error"
@@ -98,15 +101,16 @@ def rows_of(
     frames_done: Callable[[Entry], set[int]] = lambda entry: set(),
 ) -> Iterator[list[dict[str, Any]]]:
     """The rows of some files of a source, in batches and in the files' order."""
-    waiting: list[Seen] = []
+    waiting: list[dict[str, Any]] = []
     jobs = _jobs(source, entries, frames_done)
-    for seen in ahead_in_threads(lambda job: _seen(job, networks.views), jobs, ahead=ROWS_AT_ONCE):
-        waiting.append(seen)
-        if len(waiting) == ROWS_AT_ONCE:
-            yield _judged(waiting, networks)
+    batches = iter(lambda: list(islice(jobs, BATCH)), [])
+    for rows in ahead_in_threads(lambda batch: _rows(batch, networks), batches, ahead=BATCHES_AHEAD * cores()):
+        waiting += rows
+        if len(waiting) >= ROWS_AT_ONCE:
+            yield waiting
             waiting = []
     if waiting:
-        yield _judged(waiting, networks)
+        yield waiting
 
 
 def _jobs(source: Source, entries: Iterable[Entry], frames_done: Callable[[Entry], set[int]]) -> Iterator[_Job]:
@@ -146,7 +150,7 @@ def _frame_count(data: bytes, name: str) -> int:
 
 
 def _seen(job: _Job, views: Sequence[View]) -> Seen:
-    """In a thread: decode, clean and measure a frame."""
+    """Decode, clean and measure a frame."""
     row = {
         "path": job.entry.name,
         "frame": job.frame,
@@ -187,8 +191,9 @@ def read_frame(data: bytes, name: str, frame: int) -> Any:
     return read_image(data, name.rpartition("/")[2]).pixels
 
 
-def _judged(seen: Sequence[Seen], networks: Networks) -> list[dict[str, Any]]:
-    """The rows, with the networks' answers where a frame was measured."""
+def _rows(jobs: Sequence[_Job], networks: Networks) -> list[dict[str, Any]]:
+    """In a thread: the rows of a batch of frames, with the networks' answers where a frame was measured."""
+    seen = [_seen(job, networks.views) for job in jobs]
     images = [one.measured.images for one in seen if one.measured is not None]
     answers = iter(networks.answers(images) if images else [])
     return [one.row if one.measured is None else one.row | next(answers) for one in seen]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import ParameterError
+from core.parallel import cores
 from core.screening.measuring import DIGITS, View
 from core.sweep.store import key_of
 from core.zoo import default_name, load_model, read_card
@@ -89,7 +90,7 @@ def _loaded(names: Names) -> Networks:
 
 
 class Networks:
-    """Both networks, loaded.
+    """Both networks, loaded, for as many threads as there are cores.
 
     Raises
     ------
@@ -99,8 +100,8 @@ class Networks:
 
     def __init__(self, model: Classifier, detector: Classifier) -> None:
         check_cards(model.card, detector.card)
-        self.model = model
-        self.detector = detector
+        self.model = model.for_threads(cores())
+        self.detector = detector.for_threads(cores())
         # The detector's cleaned frame is the one that is measured.
         self.views = (View.of(detector.card), View.of(model.card))
 

@@ -9,10 +9,12 @@ the convolutions, make them quicker: by a factor of two for MobileNetV2, of thre
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
+from functools import partial
 from itertools import accumulate
+from queue import LifoQueue
 from typing import Any
 
 import numpy as np
@@ -43,10 +45,18 @@ class ForwardPass:
     """
 
     def __init__(self, graph: Any, sizes: Sequence[int] = BATCH_SIZES) -> None:
-        from ai_edge_litert.interpreter import Interpreter
+        self._content = _converted(graph)
+        self._batches = {size: _Batch(self._content, size) for size in sizes}
 
-        content = _converted(graph)
-        self._batches = {size: _Batch(Interpreter, content, size) for size in sizes}
+    def for_threads(self, count: int) -> ForwardPass:
+        """The same pass for ``count`` threads that are at work on batches of their own: each has a core to itself.
+
+        The answers are the same. One batch takes longer, ``count`` of them together less than one after the other on
+        all cores, as no core waits for another's part; and what else uses this pass waits for none of them.
+        """
+        twin = copy(self)
+        twin._batches = {size: _Batch(self._content, size, count, cores_each=1) for size in self._batches}
+        return twin
 
     def __call__(self, values: np.ndarray, outputs: Sequence[int]) -> tuple[np.ndarray, ...]:
         """Of what the graph returns the outputs at these places, for values (N, ...) float32."""
@@ -59,11 +69,31 @@ class ForwardPass:
 
 
 class _Batch:
-    """The interpreter of one batch shape: it holds its tensors, so that one thread at a time may use it."""
+    """What computes batches of one shape: ``copies`` interpreters, made when they are first needed."""
 
-    def __init__(self, interpreter: Any, content: bytes, size: int) -> None:
-        self._lock = threading.Lock()
-        self._interpreter = interpreter(model_content=content, num_threads=cores())
+    def __init__(self, content: bytes, size: int, copies: int = 1, cores_each: int | None = None) -> None:
+        self._make = partial(_Interpreter, content, size, cores_each or cores())
+        self._idle: LifoQueue[_Interpreter | None] = LifoQueue()
+        for _ in range(copies - 1):
+            self._idle.put(None)
+        self._idle.put(self._make())
+
+    def __call__(self, values: np.ndarray, outputs: Sequence[int]) -> list[np.ndarray]:
+        interpreter = self._idle.get()
+        try:
+            interpreter = interpreter or self._make()
+            return interpreter(values, outputs)
+        finally:
+            self._idle.put(interpreter)
+
+
+class _Interpreter:
+    """It holds its tensors, so that one thread at a time may use it."""
+
+    def __init__(self, content: bytes, size: int, threads: int) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._interpreter = Interpreter(model_content=content, num_threads=threads)
         entry = self._interpreter.get_input_details()[0]
         self._interpreter.resize_tensor_input(entry["index"], (size, *entry["shape_signature"][1:]))
         self._interpreter.allocate_tensors()
@@ -73,10 +103,9 @@ class _Batch:
         self._outputs = [output["index"] for output in outputs]
 
     def __call__(self, values: np.ndarray, outputs: Sequence[int]) -> list[np.ndarray]:
-        with self._lock:
-            self._interpreter.set_tensor(self._input, values)
-            self._interpreter.invoke()
-            return [self._interpreter.get_tensor(self._outputs[place]) for place in outputs]
+        self._interpreter.set_tensor(self._input, values)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(self._outputs[place]) for place in outputs]
 
 
 def batches(n: int, largest: int) -> list[int]:

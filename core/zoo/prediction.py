@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -68,6 +69,12 @@ class Classifier:
     @property
     def classes(self) -> list[str]:
         return self.card.classes
+
+    def for_threads(self, count: int) -> Self:
+        """This model with a network for threads at work on batches of their own."""
+        twin = copy(self)
+        twin.network = self.network.for_threads(count)
+        return twin
 
     def prepare(self, pixels: np.ndarray) -> np.ndarray:
         """Pixels of a raw or cleaned frame -> the (S, S) uint8 image the network sees."""

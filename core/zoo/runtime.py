@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,12 +146,20 @@ class CompiledNetwork:
         scaled = images * (self._high - self._low) + self._low
         return self._tf.repeat(scaled[..., None], 3, axis=-1)
 
-    def _passed(self, images: np.ndarray, outputs: Sequence[int]) -> tuple[np.ndarray, ...]:
-        images = _checked(images)
+    def for_threads(self, count: int) -> CompiledNetwork:
+        """This network with forward passes for threads at work on batches of their own; all else is shared."""
+        twin = copy(self)
+        twin._forward_pass = self._prepared().for_threads(count)
+        return twin
+
+    def _prepared(self) -> ForwardPass:
         with self._lock:
             if self._forward_pass is None:
                 self._forward_pass = ForwardPass(self.graph())
-        return self._forward_pass(images, outputs)
+            return self._forward_pass
+
+    def _passed(self, images: np.ndarray, outputs: Sequence[int]) -> tuple[np.ndarray, ...]:
+        return self._prepared()(_checked(images), outputs)
 
     def _in_batches(self, name: str, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, ...]:
         images = _checked(images)
