@@ -1,5 +1,6 @@
 """Copying and moving: never overwriting, verified, undone exactly, and going on after a kill."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -104,6 +105,24 @@ def test_a_kill_at_any_step_loses_nothing(source, tmp_path, monkeypatch, how, st
     assert keep_files(source, NAMES, tmp_path / "other", how).done == 3
     kept = set(tree(tmp_path / "other")) - {NAME}
     assert kept == set(NAMES)
+
+
+@pytest.mark.parametrize("how", ["copy", "move"])
+def test_what_a_kill_left_half_written_is_taken_back(source, tmp_path, how):
+    before = tree(source.path)
+    out = tmp_path / "kept"
+    keep_files(source, NAMES[:1], out, how)
+    planned = json.loads((out / NAME).read_text().splitlines()[0])
+    digest = hashlib.sha256(source.read(NAMES[1])).hexdigest()
+    planned |= {"number": 2, "name": NAMES[1], "target": NAMES[1], "sha256": digest}
+    planned["origin"] = str(source.path_of(NAMES[1]).resolve())
+    with (out / NAME).open("a") as file:
+        file.write(json.dumps(planned) + "\n")
+    (out / NAMES[1]).touch()
+    (out / f"{NAMES[1]}{moving._PARTIAL}").write_bytes(b"half")
+    assert undo(out).problems == ()
+    assert not out.exists()
+    assert tree(source.path) == before
 
 
 def test_a_torn_last_line_and_a_reserved_name_are_cleared_away(source, tmp_path):
