@@ -3,13 +3,13 @@
 Frames are simulated once into a folder: phantoms of all planes, each corrupted in ever other ways, so that no two are
 the same. In one run:
 
-a  the bare forward passes of both networks on images that are prepared already, in their batches of eight with one for
-   each core at a time (which is quicker than one at a time on all cores), timed before and after the screening; against
-   them the whole screening, from files to rows on the disk: reading, decoding,
-   cleaning, measuring, both networks, journal;
+a  the bare forward passes of both networks on images that are prepared already, in batches of eight with one for each
+   core at a time (the quickest way there is), before and after the screening; against them the whole screening, from
+   files to rows on the disk: reading, decoding, cleaning, measuring, both networks, journal;
 b  resident memory after a tenth of the frames, at the end, and the peak of the process;
-c  verdicts by the default limits from the rows, with the search for copies;
-d  with ``--workers N``, the same files by a local cluster of N processes against one of one process, and whether the
+c  the screening against ``model.predict`` of Keras by both models on images that are prepared already;
+d  verdicts by the default limits from the rows, with the search for copies;
+e  with ``--workers N``, the same files by a local cluster of N processes against one of one process, and whether the
    rows are the same.
 
 Times are of the clock, and of the processor (all threads) in brackets.
@@ -95,6 +95,16 @@ def bare(networks: Networks) -> Spent:
     return seconds(lambda: list(in_threads(judge, range(0, BARE_IMAGES, BATCH))))
 
 
+def keras_predict(networks: Networks) -> Spent:
+    """The same by ``model.predict`` of Keras in batches of 32, as whoever has the models alone would do it."""
+    models = (networks.detector, networks.model)
+    shapes = [(BARE_IMAGES, model.card.size, model.card.size, 3) for model in models]
+    images = [np.random.default_rng(0).random(shape, np.float32) for shape in shapes]
+    for model, some in zip(models, images, strict=True):
+        model.network.model.predict(some[:32], verbose=0)
+    return seconds(lambda: [m.network.model.predict(some, verbose=0) for m, some in zip(models, images, strict=True)])
+
+
 def resident() -> float:
     """Megabytes of this process that are in memory."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -145,14 +155,19 @@ def measure(options: argparse.Namespace, source: FolderSource, out: Path) -> Non
     early = next(memory for share, memory in marks if share >= 0.1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"b  memory {early:.0f} MB after a tenth, {marks[-1][1]:.0f} MB at the end; peak {peak:.0f} MB")
+    keras = keras_predict(networks)
+    print(
+        f"c  model.predict of Keras {BARE_IMAGES / keras.clock:.1f} frames a second ({keras}): screening takes "
+        f"{BARE_IMAGES / keras.clock / rate:.2f} of its time"
+    )
     verdicts = seconds(lambda: judged(rows, default_thresholds(*names.cards)))
     counts = judged(rows, default_thresholds(*names.cards))["verdict"].value_counts().to_dict()
-    print(f"c  verdicts {verdicts}: {counts}")
+    print(f"d  verdicts {verdicts}: {counts}")
     if options.workers:
         alone, _ = by_workers(1, source, entries, names, out)
         shared, theirs = by_workers(options.workers, source, entries, names, out)
         print(
-            f"d  one worker {alone:.1f} s, {options.workers} workers {shared:.1f} s: speed-up {alone / shared:.2f}; "
+            f"e  one worker {alone:.1f} s, {options.workers} workers {shared:.1f} s: speed-up {alone / shared:.2f}; "
             f"rows are {'the same' if theirs.equals(rows) else 'NOT the same'}"
         )
 
