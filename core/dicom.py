@@ -240,7 +240,8 @@ def _check_extension(name: str | None, file: str) -> None:
     """Raises for the extension of another type. Numbers, which many DICOM names end in, are none."""
     extension = Path(name or "").suffix.lower()
     if extension not in DICOM_EXTENSIONS and re.fullmatch(r"\.[a-z][a-z0-9]{1,4}", extension):
-        raise ImageError(f"{file} has the extension {extension} of another type: rename the file to end in .dcm.")
+        # Which one is not told: what follows a dot may be a part of a name.
+        raise ImageError(f"{file} has the extension of another type: rename the file to end in .dcm.")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -106,6 +106,12 @@ def model_option(command: argparse.ArgumentParser) -> None:
     )
 
 
+def frame_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--frame", type=positive, default=1, metavar="N", help="of a DICOM loop, counted from 1 as on the pages (1)"
+    )
+
+
 def data_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data",

@@ -180,11 +180,7 @@ def read_frame(data: bytes, name: str, frame: int) -> Any:
     ImageError
         If they cannot be read.
     """
-    if is_dicom(data):
-        from core.dicom import read_dicom
-
-        return read_dicom(data, name.rpartition("/")[2], frame=frame).pixels
-    return read_image(data, name.rpartition("/")[2]).pixels
+    return read_image(data, name.rpartition("/")[2], frame=frame).pixels
 
 
 def _judged(seen: Sequence[Seen], networks: Networks) -> list[dict[str, Any]]:
