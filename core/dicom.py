@@ -58,7 +58,7 @@ from core.image_formats import (
 from core.images import MAX_DICOM_BYTES, Frame, check_length, check_size, without_needless_colour
 from core.preprocessing import find_sector
 
-__all__ = ["ALLOWED", "is_dicom", "n_frames", "read_dicom"]
+__all__ = ["ALLOWED", "MOST_FRAMES", "is_dicom", "loop_length", "n_frames", "read_dicom"]
 
 _log = logging.getLogger(__name__)
 # pydicom's remarks on odd files quote their values, which might name somebody. We judge files ourselves.
@@ -114,6 +114,7 @@ _GRAY = ("MONOCHROME1", "MONOCHROME2")
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 # Two bytes of run lengths may stand for 128 values, so a larger frame could ask for gigabytes.
 _MAX_RUN_LENGTH_BYTES = 16 * 1024 * 1024
+MOST_FRAMES = 10_000
 _SQUARE_WITHIN = 0.02  # of each other, the spacings of a pixel that passes for square
 
 
@@ -176,6 +177,26 @@ def _one_sentence(function: Callable[..., Any]) -> Callable[..., Any]:
 def n_frames(data: bytes) -> int:
     """How many frames a DICOM file holds, from its header alone. Raises ImageError as :func:`read_dicom` does."""
     return _frame_count(_read_header(data, dicom_name(data)))
+
+
+def loop_length(data: bytes) -> int:
+    """How many frames may be read one by one, of which the first is there.
+
+    Raises
+    ------
+    ImageError
+        As :func:`read_dicom` does: a loop that is cut short has none. Also for more frames than anybody reads singly,
+        for a few bytes can claim any number.
+    """
+    frames = n_frames(data)
+    if frames > MOST_FRAMES:
+        raise ImageError(
+            f"{dicom_name(data)} claims {frames} frames, more than the {MOST_FRAMES} that are read of one file: split "
+            "the loop."
+        )
+    if frames > 1:
+        read_dicom(data)
+    return frames
 
 
 @_one_sentence

@@ -117,7 +117,7 @@ def read_image(source: bytes | str | Path, name: str | None = None, frame: int =
     """
     if isinstance(source, (str, Path)):
         name = Path(source).name if name is None else name
-        data = _read_file(source)
+        data = read_file(source)
     else:
         data = bytes(source)
     if is_dicom(data):
@@ -203,7 +203,8 @@ def _reduced(pixels: np.ndarray, max_side: int) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
-def _read_file(source: str | Path) -> bytes:
+def read_file(source: str | Path) -> bytes:
+    """The content of an image file. Raises ImageError as :func:`read_image` does where it cannot be had."""
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(source))
     try:
         path = Path(source)
@@ -214,7 +215,7 @@ def _read_file(source: str | Path) -> bytes:
             raise ImageError(f"{shown} is no ordinary file: choose an image file.")
         with path.open("rb") as file:
             beginning = file.read(_BEGINNING)
-            check_length(beginning, status.st_size, display_name(path.name))
+            check_length(beginning, status.st_size, shown_name(beginning, path.name))
             return beginning + file.read(MAX_DICOM_BYTES + 1 - len(beginning))  # the file may be growing
     except FileNotFoundError as error:
         raise ImageError(f"There is no file {shown}: check the path.") from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from core.errors import ImageError, PlaneLabError
+from core.errors import PlaneLabError
 from core.image_formats import is_dicom
 from core.images import display_name, read_image
 from core.parallel import ahead_in_threads
@@ -30,8 +30,6 @@ MEASURING = 1
 """Counts up whenever something else is measured: rows of another count do not go together."""
 ROWS_AT_ONCE = 4 * BATCH
 OPENED_AHEAD = 4
-MOST_FRAMES = 10_000
-"""Of a cine loop: a few bytes can claim any number."""
 PROBLEM = "error"
 
 
@@ -117,7 +115,7 @@ def _jobs(source: Source, entries: Iterable[Entry], frames_done: Callable[[Entry
             if entry.problem:
                 return [_Job(entry, 0, 1, b"", entry.problem)]
             data = source.read(entry.name)
-            frames = _frame_count(data, entry.name)
+            frames = _frame_count(data)
         except PlaneLabError as error:
             return [_Job(entry, 0, 1, b"", str(error))]
         done = frames_done(entry)
@@ -127,22 +125,13 @@ def _jobs(source: Source, entries: Iterable[Entry], frames_done: Callable[[Entry
         yield from jobs
 
 
-def _frame_count(data: bytes, name: str) -> int:
+def _frame_count(data: bytes) -> int:
     """How many frames a file holds. Raises ImageError for a cine loop that does not hold what it claims."""
     if not is_dicom(data):
         return 1
-    from core.dicom import n_frames
+    from core.dicom import loop_length
 
-    frames = n_frames(data)
-    if frames > MOST_FRAMES:
-        raise ImageError(
-            f"{display_name(name)} claims {frames} frames, more than the {MOST_FRAMES} that are screened of one file: "
-            "split the loop."
-        )
-    if frames > 1:
-        # The first is only read where all are there: a loop that is cut short is one row, not as many as it claims.
-        read_frame(data, name, 0)
-    return frames
+    return loop_length(data)
 
 
 def _seen(job: _Job, views: Sequence[View]) -> Seen:

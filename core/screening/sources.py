@@ -20,9 +20,8 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from core.datasets.layouts import IMAGE_SUFFIXES
+from core.datasets.items import may_be_frame
 from core.errors import DatasetError, ImageError
-from core.image_formats import DICOM_EXTENSIONS, is_dicom
 from core.images import MAX_DICOM_BYTES, check_length, display_name, shown_name
 
 MAX_ENTRIES = 1_000_000
@@ -32,8 +31,6 @@ FREE_BYTES = 100 * 2**20
 """What any ZIP may hold whatever the ratio: a few blank bitmaps are no bomb."""
 _BEGINNING = 132
 _ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
-_SUFFIXES = (*IMAGE_SUFFIXES, *DICOM_EXTENSIONS)
-_NUMBERED = re.compile(r"\.\d*")
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
 
 
@@ -265,28 +262,6 @@ def open_source(path: Path) -> FolderSource | ZipSource:
     if path.is_file():
         return ZipSource(path)
     return FolderSource(path)
-
-
-def may_be_frame(name: str, path: Path | None = None) -> bool:
-    """Whether a file is an image by its name; one without an extension is where it begins like DICOM, if that is known.
-
-    Numbers are no extension: the names of DICOM files often end in them.
-    """
-    if name.startswith("."):
-        return False
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix in _SUFFIXES:
-        return True
-    if suffix and not _NUMBERED.fullmatch(suffix):
-        return False
-    if path is None:
-        return True
-    try:
-        with path.open("rb") as file:
-            return is_dicom(file.read(_BEGINNING))
-    except OSError:
-        # Reading it will say why it cannot be opened.
-        return True
 
 
 def _bounded(file: BinaryIO, size: int, name: str) -> bytes:
