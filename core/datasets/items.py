@@ -58,7 +58,7 @@ def row_paths(file: Path) -> list[str]:
 
     A file that cannot be read has one row, whose reading will say why.
     """
-    if not _is_dicom_by_name(file):
+    if not is_dicom_by_name(file):
         return [str(file)]
     # Imported here: pydicom is only loaded when it is needed.
     from core.dicom import loop_length
@@ -73,7 +73,7 @@ def row_paths(file: Path) -> list[str]:
 def item_name(path: str | Path) -> str:
     """What a row's image is called: its file's name, but a fingerprint of a DICOM file, with the frame of a loop."""
     file, frame = file_and_frame(path)
-    if not _is_dicom_by_name(file):
+    if not is_dicom_by_name(file):
         return file.name
     try:
         name = f"DICOM {digest_of(file)[:8]}"
@@ -84,7 +84,7 @@ def item_name(path: str | Path) -> str:
 
 def short_path(path: str | Path) -> str:
     """A file with the folder it lies in, enough to tell it from its namesakes; a DICOM file's fingerprint."""
-    return item_name(path) if _is_dicom_by_name(file_and_frame(path)[0]) else "/".join(Path(path).parts[-2:])
+    return item_name(path) if is_dicom_by_name(file_and_frame(path)[0]) else "/".join(Path(path).parts[-2:])
 
 
 def digest_of(file: Path) -> str:
@@ -95,13 +95,13 @@ def digest_of(file: Path) -> str:
 
 def with_numbered_patients(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of a table, the patients of DICOM files called by numbers, in the order of their names."""
-    is_named = rows["path"].map(lambda path: _is_dicom_by_name(file_and_frame(path)[0]))
+    is_named = rows["path"].map(lambda path: is_dicom_by_name(file_and_frame(path)[0]))
     names = sorted(rows["patient"][is_named].unique())
     numbers = {name: f"DICOM patient {number:04d}" for number, name in enumerate(names, start=1)}
     return rows.assign(patient=rows["patient"].replace(numbers)) if numbers else rows
 
 
-def _is_dicom_by_name(file: Path) -> bool:
+def is_dicom_by_name(file: Path) -> bool:
     """Whether an image file of a table is DICOM: all that have none of the other types' extensions are."""
     return file.suffix.lower() not in IMAGE_SUFFIXES and not is_phantom_id(str(file))
 
