@@ -141,11 +141,11 @@ class Identified:
 
     def shows_name(self, picture: np.ndarray) -> bool:
         """Whether the burnt-in name stands anywhere in a gray picture (H, W) uint8."""
-        for factor in (0.4, 0.6, 0.8, 1.0):
+        for factor in np.geomspace(0.4, 1, 24):
             name = cv2.resize(self.header, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
             if name.shape[0] <= picture.shape[0] and name.shape[1] <= picture.shape[1]:
                 match = cv2.matchTemplate(picture, name, cv2.TM_CCOEFF_NORMED)
-                if match[np.isfinite(match)].max(initial=0) > 0.7:
+                if match[np.isfinite(match)].max(initial=0) > 0.55:
                     return True
         return False
 

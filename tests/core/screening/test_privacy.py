@@ -91,8 +91,8 @@ def test_data_folders_named_after_people(searched, models, identified_dicom, tmp
     rows = pd.read_csv(plane / "evaluation.csv.gz")
     assert rows["image"].str.fullmatch(r"DICOM [0-9a-f]{8}, frame [12]").all()
     assert set(rows["patient"]) == {f"DICOM patient {number:04d}" for number in (2, 3, 4)}  # 1 is the broken file
-    assert "DICOM" in searched("datasets", "check", data, "--json", status=2)
-    searched("sweep", "--model", plane, "--data", data, "--kind", "blur", "--steps", 1, "--out", tmp_path / "sweep")
+    assert "DICOM" in searched("datasets", "check", data, "--json")
+    searched("sweep", "--model", plane, "--data", data, "--kind", "blur", "--limit", 1, "--out", tmp_path / "sweep")
 
 
 def test_screening_on_the_command_line(searched, models, identified_dicom, tmp_path):
