@@ -553,7 +553,22 @@ def test_loops_may_be_larger_than_stills(tmp_path):
 def tenths():
     loop = np.stack([cv2.GaussianBlur(gray(seed), (0, 0), 3) for seed in range(3)])
     jpegs = [encoded(one, "JPEG", quality=95) for one in loop]
-    return {
+    deep, rgb = smooth(), gray(shape=(HEIGHT, WIDTH, 3))
+    twelve = {"BitsStored": 12, "HighBit": 11, **WHOLE}
+    coded = {
+        "jpeg of 12 bits": (JPEGExtended12Bit, imagecodecs.jpeg8_encode(deep, bitspersample=12), deep),
+        "lossless jpeg": (JPEGLosslessSV1, imagecodecs.jpeg8_encode(deep, lossless=True, bitspersample=16), deep),
+        "jpeg-ls": (JPEGLSLossless, imagecodecs.jpegls_encode(rgb), rgb),
+        "jpeg 2000": (JPEG2000Lossless, encoded(rgb, "JPEG2000", no_jp2=True), rgb),
+    }
+    made = {
+        kind: file_of(one[None], "RGB", syntax, [code], **SECRETS)
+        if one is rgb
+        else file_of(one[None], "MONOCHROME2", syntax, [code], **twelve, **SECRETS)
+        for kind, (syntax, code, one) in coded.items()
+    }
+    return made | {
+        "deflated": deflated(dataset(loop, **SECRETS)),
         "plain": file_of(loop, **SECRETS),
         "implicit": file_of(loop, syntax=ImplicitVRLittleEndian, **SECRETS),
         "jpeg": file_of(loop, syntax=JPEGBaseline8Bit, encoded=jpegs, **SECRETS),
@@ -561,14 +576,13 @@ def tenths():
     }
 
 
-@pytest.mark.parametrize("kind", ["plain", "implicit", "jpeg", "regions"])
-def test_a_cut_file_is_a_sentence(kind):
-    data = tenths()[kind]
-    for tenth in range(10):
-        with pytest.raises(ImageError) as caught:
-            read_image(data[: len(data) * tenth // 10], "scan.dcm")
-        assert str(caught.value).endswith(".")
-    assert read_image(data).pixels.shape == (HEIGHT, WIDTH)
+def test_a_cut_file_is_a_sentence():
+    for data in tenths().values():
+        for tenth in range(10):
+            with pytest.raises(ImageError) as caught:
+                read_image(data[: len(data) * tenth // 10], "scan.dcm")
+            assert str(caught.value).endswith(".")
+        assert read_image(data).pixels.shape[:2] == (HEIGHT, WIDTH)
 
 
 def test_flipped_bytes_give_a_frame_or_a_sentence():
@@ -576,7 +590,7 @@ def test_flipped_bytes_give_a_frame_or_a_sentence():
     for data in tenths().values():
         for _ in range(40):
             broken = np.frombuffer(data, np.uint8).copy()
-            where = generator.integers(132, min(len(data), 1500), 3)
+            where = generator.integers(132, len(data), 3)
             broken[where] ^= generator.integers(1, 256, 3).astype(np.uint8)
             try:
                 assert read_dicom(broken.tobytes()).pixels.dtype == np.uint8
