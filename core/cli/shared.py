@@ -118,8 +118,9 @@ def data_option(command: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="a folder per class, FETAL_PLANES_DB or HC18 as published, phantoms with their manifest, plain images; "
-        "all as PNG, JPEG, TIFF, BMP or DICOM; or phantoms simulated as they are read: phantom:PLANES:N[:SETTINGS[:SEED]], as phantom:BPD,CRL,NT:300:unseen",
+        help="a folder per class, FETAL_PLANES_DB or HC18 as published, phantoms with their manifest, plain images, "
+        "also DICOM; or phantoms simulated as they are read: phantom:PLANES:N[:SETTINGS[:SEED]], as "
+        "phantom:BPD,CRL,NT:300:unseen",
     )
 
 
