@@ -5,8 +5,9 @@ it lies. A frame is called after its file's fingerprint, never after the file, a
 is blanked, for scanners print names there. No message repeats a value of the file but its sizes, counts and window.
 
 Structure and sizes are judged before anything is decoded, and only the frame that is asked for is decoded. pydicom
-reads plain and run-length coded frames and hands JPEG and JPEG 2000 to Pillow. Not read: JPEG-LS, lossless JPEG and
-JPEG Extended beyond 8 bits, JPEG XL, video (MPEG-2, H.264, H.265), deflated files, values of one bit.
+reads plain and run-length coded frames and hands JPEG of 8 bits and JPEG 2000 to Pillow; JPEG of 12 bits, lossless JPEG
+and JPEG-LS are for ``dicom_codecs``. Not read: video (MPEG-2, H.264, H.265), which would have to lie on a disk to be
+decoded; JPEG XL, High-Throughput JPEG 2000, values of one bit.
 
 Source: DICOM PS3.3 2024 (C.7.6.3 pixels, C.8.5.5 ultrasound regions, C.10.7 spacing, C.11.2 windows), PS3.5 annex A.
 """
@@ -16,6 +17,7 @@ import logging
 import math
 import re
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -31,12 +33,20 @@ from pydicom.encaps import encapsulate, get_frame
 from pydicom.filereader import read_dataset
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, get_decoder
 from pydicom.tag import Tag
-from pydicom.uid import UID, JPEGBaseline8Bit
+from pydicom.uid import UID
 
+from core.dicom_codecs import (
+    JPEG,
+    JPEG_LS,
+    LOSSLESS_JPEG,
+    decoder_of,
+    jpeg_2000_claim,
+    jpeg_2000_stream,
+    jpeg_claim,
+)
 from core.errors import ImageError
 from core.image_formats import (
     DICOM_EXTENSIONS,
-    JpegReader,
     check_room,
     cut_short,
     damaged,
@@ -45,10 +55,10 @@ from core.image_formats import (
     to_eight_bits,
     unsupported,
 )
-from core.images import Frame, check_length, check_size, without_needless_colour
+from core.images import MAX_DICOM_BYTES, Frame, check_length, check_size, without_needless_colour
 from core.preprocessing import find_sector
 
-__all__ = ["ALLOWED", "is_dicom", "n_frames", "read_dicom"]
+__all__ = ["ALLOWED", "MOST_FRAMES", "is_dicom", "loop_length", "n_frames", "read_dicom"]
 
 _log = logging.getLogger(__name__)
 # pydicom's remarks on odd files quote their values, which might name somebody. We judge files ourselves.
@@ -82,6 +92,7 @@ _TABLES = (
     ),
     *(f"Segmented{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
 )
+# Of these the first is a distance in the body; the others are on the detector and on the film that was scanned.
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _OFFSETS = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 ALLOWED = (*_STRUCTURE, "NumberOfFrames", *_TABLES, "SequenceOfUltrasoundRegions", *_SPACINGS, *_OFFSETS)
@@ -92,9 +103,8 @@ _OTHER_PIXELS = (0x7FE00008, 0x7FE00009)  # floating-point ones
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 
-_PLAIN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
-_JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
-_LOSSLESS_JPEG = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
+_EXPLICIT = "1.2.840.10008.1.2.1"
+_PLAIN = ("1.2.840.10008.1.2", _EXPLICIT, "1.2.840.10008.1.2.2")
 _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 _RUN_LENGTHS = "1.2.840.10008.1.2.5"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -104,6 +114,7 @@ _GRAY = ("MONOCHROME1", "MONOCHROME2")
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 # Two bytes of run lengths may stand for 128 values, so a larger frame could ask for gigabytes.
 _MAX_RUN_LENGTH_BYTES = 16 * 1024 * 1024
+MOST_FRAMES = 10_000
 _SQUARE_WITHIN = 0.02  # of each other, the spacings of a pixel that passes for square
 
 
@@ -112,9 +123,10 @@ class _Header:
     """What is known before decoding: the allowed tags, how the frames are stored and where."""
 
     tags: Dataset
-    syntax: str
+    syntax: str  # of a deflated file that of what it was before
     file: str
-    start: int  # of the frames' bytes, or of the first item
+    data: bytes  # the file, or what inflating it gave
+    start: int  # in there, of the frames' bytes or of the first item
     length: int  # _UNDEFINED where the frames are items
     is_big_endian_words: bool  # the bytes of 8-bit values have changed places in pairs then
 
@@ -167,6 +179,26 @@ def n_frames(data: bytes) -> int:
     return _frame_count(_read_header(data, dicom_name(data)))
 
 
+def loop_length(data: bytes) -> int:
+    """How many frames may be read one by one, of which the first is there.
+
+    Raises
+    ------
+    ImageError
+        As :func:`read_dicom` does: a loop that is cut short has none. Also for more frames than anybody reads singly,
+        for a few bytes can claim any number.
+    """
+    frames = n_frames(data)
+    if frames > MOST_FRAMES:
+        raise ImageError(
+            f"{dicom_name(data)} claims {frames} frames, more than the {MOST_FRAMES} that are read of one file: split "
+            "the loop."
+        )
+    if frames > 1:
+        read_dicom(data)
+    return frames
+
+
 @_one_sentence
 def read_dicom(data: bytes, name: str | None = None, frame: int = 0, keep_outside: bool = False) -> Frame:
     """Decode one frame of a DICOM file.
@@ -174,7 +206,7 @@ def read_dicom(data: bytes, name: str | None = None, frame: int = 0, keep_outsid
     Gray values of more than 8 bits are brought to 8 by the file's own window (of several the first) or table of
     values; without one, as those of any other file are (:func:`core.image_formats.to_eight_bits`). MONOCHROME1 is
     turned over, palettes and YBR become RGB. The pixel size comes from the largest ultrasound region of tissue, else
-    from PixelSpacing, ImagerPixelSpacing or NominalScannedPixelSpacing. The frame's notes say which of these happened.
+    from PixelSpacing. The frame's notes say which of these happened.
 
     Parameters
     ----------
@@ -208,7 +240,7 @@ def read_dicom(data: bytes, name: str | None = None, frame: int = 0, keep_outsid
     if not 0 <= frame < count:
         raise ImageError(f"{file} has no frame {frame + 1}: choose one from 1 to {count}.")
     notes = [f"This file holds {count} frames; number {frame + 1} is shown."] if count > 1 else []
-    values, colour = _decoded(header, _frame_bytes(data, header, frame, count))
+    values, colour = _decoded(header, _frame_bytes(header, frame, count))
     pixels = without_needless_colour(_to_pixels(values, colour, header, notes))
     regions = _tissue_regions(header.tags)
     if not keep_outside:
@@ -229,7 +261,8 @@ def _check_extension(name: str | None, file: str) -> None:
     """Raises for the extension of another type. Numbers, which many DICOM names end in, are none."""
     extension = Path(name or "").suffix.lower()
     if extension not in DICOM_EXTENSIONS and re.fullmatch(r"\.[a-z][a-z0-9]{1,4}", extension):
-        raise ImageError(f"{file} has the extension {extension} of another type: rename the file to end in .dcm.")
+        # Which one is not told: what follows a dot may be a part of a name.
+        raise ImageError(f"{file} has the extension of another type: rename the file to end in .dcm.")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -243,6 +276,9 @@ def _read_header(data: bytes, file: str) -> _Header:
     meta = read_dataset(stream, False, True, stop_when=lambda tag, *_: tag.group != 2, specific_tags=[_TRANSFER_SYNTAX])
     syntax = str(meta.get("TransferSyntaxUID", "")).strip("\0 ")
     _check_syntax(syntax, file)
+    if syntax == _DEFLATED:
+        syntax, data = _EXPLICIT, _inflated(data[stream.tell() :], file)
+        stream = BytesIO(data)
     uid = UID(syntax)
     tags = read_dataset(
         stream,
@@ -254,22 +290,34 @@ def _read_header(data: bytes, file: str) -> _Header:
     if stream.tell() > len(data):
         raise cut_short(file)
     start, length, are_words = _find_pixels(stream, uid, "Rows" in tags, file)
-    header = _Header(tags, syntax, file, start, length, are_words and not uid.is_little_endian)
+    header = _Header(tags, syntax, file, data, start, length, are_words and not uid.is_little_endian)
     _check_structure(header)
     return header
 
 
 def _check_syntax(syntax: str, file: str) -> None:
-    if syntax in (*_PLAIN, *_JPEG, *_LOSSLESS_JPEG, *_JPEG_2000, _RUN_LENGTHS):
+    if syntax in (*_PLAIN, _DEFLATED, _RUN_LENGTHS, *JPEG, *LOSSLESS_JPEG, *JPEG_LS, *_JPEG_2000):
         return
     if not syntax:
         raise damaged(file, "DICOM")
     if _VIDEO.fullmatch(syntax):
-        raise ImageError(f"{file} holds a video, which PlaneLab does not read: export its frames as JPEG or PNG.")
-    if syntax == _DEFLATED:  # a small file could ask for gigabytes
-        raise unsupported(file, "is deflated as a whole")
+        raise ImageError(
+            f"{file} holds a video ({UID(syntax).name}), which PlaneLab does not read: export its frames as JPEG or "
+            "PNG."
+        )
     known = UID(syntax).name  # of an unknown one the text itself, which may be anything
     raise unsupported(file, "is compressed in an unknown way" if known == syntax else f"is compressed by {known}")
+
+
+def _inflated(deflated: bytes, file: str) -> bytes:
+    """The data set of a deflated file, which may be no larger than one that is not."""
+    inflator = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflated = inflator.decompress(deflated, MAX_DICOM_BYTES + 1)
+    if len(inflated) > MAX_DICOM_BYTES:
+        raise ImageError(f"{file} inflates to more than {MAX_DICOM_BYTES // 2**20} MB: save it without deflating it.")
+    if not inflator.eof:
+        raise cut_short(file)
+    return inflated
 
 
 def _find_pixels(stream: BytesIO, uid: UID, is_image: bool, file: str) -> tuple[int, int, bool]:
@@ -313,9 +361,9 @@ def _frame_count(header: _Header) -> int:
     return count
 
 
-def _frame_bytes(data: bytes, header: _Header, frame: int, count: int) -> bytes:
+def _frame_bytes(header: _Header, frame: int, count: int) -> bytes:
     """One frame as it is stored. Raises where the file lacks any part of any frame."""
-    file = header.file
+    file, data = header.file, header.data
     is_plain = header.syntax in _PLAIN
     if is_plain != (header.length != _UNDEFINED):
         raise damaged(file, "DICOM")
@@ -362,53 +410,47 @@ def _decoded(header: _Header, stored: bytes) -> tuple[np.ndarray, str]:
         if keyword in header.tags:
             setattr(alone, keyword, header.tags[keyword].value)
     alone.SamplesPerPixel = header.number("SamplesPerPixel", 1)
-    syntax = header.syntax
+    syntax, is_deep = header.syntax, header.number("BitsAllocated") > 8
     if syntax not in _PLAIN:
-        _check_coded(header, stored)
-        stored = encapsulate([stored])
-    if syntax in _LOSSLESS_JPEG:
-        syntax = JPEGBaseline8Bit  # pydicom has no decoder for it; Pillow's reads 8 bits of either kind
+        stored = encapsulate([_checked(header, stored)])
+    decodes_itself = syntax in (*LOSSLESS_JPEG, *JPEG_LS) or (syntax in JPEG and is_deep)
+    decoder = decoder_of(syntax) if decodes_itself else get_decoder(UID(syntax))
     alone.file_meta = FileMetaDataset()
     alone.file_meta.TransferSyntaxUID = UID(syntax)
     alone.PixelData = stored
-    alone["PixelData"].VR = "OB" if header.syntax not in _PLAIN or header.number("BitsAllocated") == 8 else "OW"
-    values, described = get_decoder(UID(syntax)).as_array(alone)
+    alone["PixelData"].VR = "OW" if syntax in _PLAIN and is_deep else "OB"
+    values, described = decoder.as_array(alone)
     colour = str(described["photometric_interpretation"])
     if colour not in ("RGB", "PALETTE COLOR", *_GRAY):
         raise damaged(header.file, "DICOM")
     return values, colour
 
 
-def _check_coded(header: _Header, stored: bytes) -> None:
-    """Raises unless the compressed frame itself claims the size and depth that the header does.
+def _checked(header: _Header, stored: bytes) -> bytes:
+    """A compressed frame as its decoder gets it. Raises unless it claims the size and depth that the header does.
 
     Decoders go by the frame's own claim: a small file could ask them for gigabytes.
     """
-    file, expected = header.file, (header.number("Columns"), header.number("Rows"))
+    file = header.file
+    width, height = header.number("Columns"), header.number("Rows")
+    samples = header.number("SamplesPerPixel", 1)
     if header.syntax == _RUN_LENGTHS:
         if len(stored) > 2 * header.frame_bytes + 1024:  # no coder makes a frame twice as large
             raise damaged(file, "DICOM")
         if len(stored) > _MAX_RUN_LENGTH_BYTES:
             raise unsupported(file, f"holds a run-length coded frame of more than {_MAX_RUN_LENGTH_BYTES // 2**20} MB")
-        return
+        return stored
     if header.syntax in _JPEG_2000:
-        size = _jpeg_2000_size(stored, file)
+        check_room(32 * samples, width, height, file)  # which its decoder makes of every value
+        stored = jpeg_2000_stream(stored, file)
+        claim = jpeg_2000_claim(stored, file)
     else:
-        if header.number("BitsAllocated") != 8:
-            raise unsupported(file, "holds JPEG values of more than 8 bits")
-        size = JpegReader.size(stored, file)
-    if size != expected:
+        claim = jpeg_claim(stored, header.syntax, file)
+    if (claim.width, claim.height, claim.samples) != (width, height, samples):
         raise damaged(file, "DICOM")
-
-
-def _jpeg_2000_size(stored: bytes, file: str) -> tuple[int, int]:
-    """Width and height that a JPEG 2000 code stream claims in its SIZ segment."""
-    start = stored.find(b"\xff\x4f\xff\x51")  # some files wrap it into boxes
-    fields = stored[start + 8 : start + 24]
-    if start < 0 or len(fields) < 16:
+    if claim.bits > header.number("BitsAllocated"):
         raise damaged(file, "DICOM")
-    right, bottom, left, top = np.frombuffer(fields, ">u4").astype(int).tolist()
-    return right - left, bottom - top
+    return stored
 
 
 def _to_pixels(values: np.ndarray, colour: str, header: _Header, notes: list[str]) -> np.ndarray:
@@ -511,12 +553,14 @@ def _pixel_size(tags: Dataset, regions: list[Dataset], notes: list[str]) -> floa
     if in_cm:
         deltas = [_numbers(in_cm[0], f"PhysicalDelta{axis}")[:1] for axis in "XY"]
         across_and_down = [10 * abs(delta[0]) for delta in deltas if delta]
-    else:
-        for keyword in _SPACINGS:
-            if keyword in tags:
-                across_and_down = _numbers(tags, keyword)
-                break
+    elif _SPACINGS[0] in tags:
+        across_and_down = _numbers(tags, _SPACINGS[0])
     if across_and_down is None:
+        if any(keyword in tags for keyword in _SPACINGS[1:]):
+            notes.append(
+                "The file tells how large a pixel is on a detector or a film, not in the body, so that was left aside; "
+                "lengths are in pixels."
+            )
         return None
     if len(across_and_down) != 2 or not min(across_and_down) > 0:
         notes.append("The file's pixel size makes no sense and was left aside; lengths are in pixels.")

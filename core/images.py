@@ -91,13 +91,13 @@ class Frame:
         return gray
 
 
-def read_image(source: bytes | str | Path, name: str | None = None) -> Frame:
+def read_image(source: bytes | str | Path, name: str | None = None, frame: int = 0) -> Frame:
     """Decode a PNG, JPEG, TIFF, BMP or DICOM file.
 
     Any bit depth, palette, transparency (laid over black), CMYK, EXIF orientation (applied) and interlacing; of
     several frames or pages the first. 16-bit values are brought to 8 bits by the smallest usual bit depth that holds
     them (see :func:`core.image_formats.to_eight_bits`). A colour file whose channels are equal becomes gray. The
-    frame's notes say which of these happened. DICOM is read by :func:`core.dicom.read_dicom`, its first frame.
+    frame's notes say which of these happened. DICOM is read by :func:`core.dicom.read_dicom`, loops frame by frame.
 
     Parameters
     ----------
@@ -105,24 +105,26 @@ def read_image(source: bytes | str | Path, name: str | None = None) -> Frame:
         The file's content, or where it lies.
     name : str, optional
         File name for display and for checking the extension; a path's own name by default.
+    frame : int
+        Which frame of a DICOM loop, from 0; other files are read by their first alone.
 
     Raises
     ------
     ImageError
         One sentence each: missing, a folder, unreadable, empty, over 20 MB (DICOM 200 MB), over 40 megapixels, not
-        an image, of another type, with another type's extension, cut short, damaged, or of a variant that cannot be
-        read.
+        an image, of another type, with another type's extension, cut short, damaged, of a variant that cannot be
+        read, or without the frame asked for.
     """
     if isinstance(source, (str, Path)):
         name = Path(source).name if name is None else name
-        data = _read_file(source)
+        data = read_file(source)
     else:
         data = bytes(source)
     if is_dicom(data):
         # Imported here, because it builds on this module; and pydicom is only loaded when it is needed.
         from core.dicom import read_dicom
 
-        return read_dicom(data, name)
+        return read_dicom(data, name, frame)
     file = shown_name(data, name) if name else "image"
     check_length(data, len(data), file)
     reader = _reader_of(data, file)
@@ -130,6 +132,8 @@ def read_image(source: bytes | str | Path, name: str | None = None) -> Frame:
         _check_extension(file, reader)
     width, height = reader.size(data, file)
     check_size(width, height, file)
+    if frame:
+        raise ImageError(f"{file} is no DICOM loop and has no frame {frame + 1}: ask for frame 1.")
     picture = reader.decode(data, file)
     return Frame(
         pixels=without_needless_colour(picture.pixels),
@@ -199,7 +203,8 @@ def _reduced(pixels: np.ndarray, max_side: int) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
-def _read_file(source: str | Path) -> bytes:
+def read_file(source: str | Path) -> bytes:
+    """The content of an image file. Raises ImageError as :func:`read_image` does where it cannot be had."""
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(source))
     try:
         path = Path(source)
@@ -210,7 +215,7 @@ def _read_file(source: str | Path) -> bytes:
             raise ImageError(f"{shown} is no ordinary file: choose an image file.")
         with path.open("rb") as file:
             beginning = file.read(_BEGINNING)
-            check_length(beginning, status.st_size, display_name(path.name))
+            check_length(beginning, status.st_size, shown_name(beginning, path.name))
             return beginning + file.read(MAX_DICOM_BYTES + 1 - len(beginning))  # the file may be growing
     except FileNotFoundError as error:
         raise ImageError(f"There is no file {shown}: check the path.") from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydicom import Dataset
+from pydicom.datadict import DicomDictionary, tag_for_keyword
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 from xdist.scheduler import LoadScopeScheduling
@@ -106,6 +109,89 @@ def dicom_loop() -> bytes:
     buffer = BytesIO()
     made.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Identified:
+    """A DICOM loop of two frames that gives somebody away wherever it can: every text tag, private ones, the pixels.
+
+    Attributes
+    ----------
+    data : bytes
+    header : (H, W) uint8
+        The name that is burnt into the pixels, above the fan.
+    name : str
+        What its file and its folder may be called.
+    """
+
+    data: bytes
+    header: np.ndarray
+    name: str = "Mustermann Erika 19870305"
+
+    def found_in(self, content: bytes | str) -> set[str]:
+        """What gives somebody away in a text or the bytes of a file; of a PNG also the burnt-in name, at any size."""
+        content = content.encode(errors="replace") if isinstance(content, str) else content
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.decompress(content)
+        found = {match.decode() for match in _GIVEAWAY.findall(content)}
+        if content.startswith(b"\x89PNG"):
+            picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+            found |= {"burnt-in name"} if self.shows_name(picture) else set()
+        return found
+
+    def shows_name(self, picture: np.ndarray) -> bool:
+        """Whether the burnt-in name stands anywhere in a gray picture (H, W) uint8."""
+        for factor in np.geomspace(0.4, 1, 24):
+            name = cv2.resize(self.header, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+            if name.shape[0] <= picture.shape[0] and name.shape[1] <= picture.shape[1]:
+                match = cv2.matchTemplate(picture, name, cv2.TM_CCOEFF_NORMED)
+                if match[np.isfinite(match)].max(initial=0) > 0.55:
+                    return True
+        return False
+
+
+_GIVEAWAY = re.compile(rb"(?i)Zq[0-9a-f]{8}|Mustermann|Erika|1?9?870305|887766", re.DOTALL)
+_TEXTS = ("PN", "LO", "SH", "ST", "LT", "UT", "UC", "AE", "CS", "UR")
+_NUMBERS = {"DA": "19870305", "DT": "19870305070809", "TM": "070809", "IS": "887766", "DS": "887766", "AS": "087Y"}
+
+
+@pytest.fixture(scope="session")
+def identified_dicom() -> Identified:
+    """A file in which everything that may identify does."""
+    from core.dicom import ALLOWED
+
+    made = Dataset()
+    allowed = {tag_for_keyword(keyword) for keyword in ALLOWED}
+    for tag, (vr, *_) in DicomDictionary.items():
+        group = tag >> 16
+        if tag in allowed or group in (0x0000, 0x0002, 0x0004, 0x7FE0, 0xFFFE) or tag == 0x00080005:
+            continue
+        value = f"Zq{tag:08X}" if vr in _TEXTS else f"1.2.826.0.1.887766.{tag}" if vr == "UI" else _NUMBERS.get(vr)
+        if value:
+            made.add_new(tag, vr, value)
+    inner = Dataset()
+    inner.PatientName = "Mustermann^Erika"
+    made.RequestAttributesSequence = [inner]
+    made.PatientName, made.PatientBirthDate = "Mustermann^Erika", "19870305"
+    for tag, value in ((0x00190010, "ZqPRIVAT"), (0x00191001, "Zq00191001"), (0x60000022, "Zq60000022")):
+        made.add_new(tag, "LO", value)
+    picture = np.zeros((300, 400), np.uint8)
+    cv2.ellipse(picture, (200, 60), (220, 220), 0, 50, 130, 1, -1)
+    noise = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 60, picture.shape), (0, 0), 1.5)
+    picture = np.where(picture > 0, np.clip(110 + noise, 40, 230), 0).astype(np.uint8)
+    cv2.putText(picture, "MUSTERMANN ERIKA", (20, 25), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 255, 2)
+    made.Rows, made.Columns, made.NumberOfFrames = *picture.shape, 2
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 8, 8, 7, 0
+    made.PixelData = picture.tobytes() + np.where(picture > 240, picture, picture // 2).astype(np.uint8).tobytes()
+    made["PixelData"].VR = "OB"
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta.MediaStorageSOPClassUID = UltrasoundMultiFrameImageStorage
+    made.file_meta.MediaStorageSOPInstanceUID = "1.2.826.0.1.887766.1"
+    buffer = BytesIO()
+    made.save_as(buffer, enforce_file_format=True)
+    return Identified(buffer.getvalue(), picture[6:30, 15:260])
 
 
 @pytest.fixture(scope="session")

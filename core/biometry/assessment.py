@@ -22,6 +22,7 @@ from core.biometry.growth import trimester
 from core.biometry.reading import HeadReader, HeadReading, check_pixel_size
 from core.biometry.seen import read_seen
 from core.datasets import Table, read_pixels
+from core.datasets.items import digest_of, file_and_frame, item_name
 from core.errors import DatasetError, ImageError, MeasurementError, ModelError
 from core.evaluation import BOOTSTRAP_RESAMPLES, Share
 from core.library import is_phantom_id
@@ -29,7 +30,6 @@ from core.zoo.assessment import EVALUATION_NAME, UNREADABLE, write_evaluation
 from core.zoo.cards import Card, Metric
 from core.zoo.heads import CIRCUMFERENCE
 from core.zoo.registry import MODELS_FOLDER
-from core.zoo.weights import sha256_of
 
 Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
 READ_AHEAD = 32
@@ -146,7 +146,7 @@ def assess_heads(
                 size = check_pixel_size(_known(row, "pixel_size_mm"))
                 frames.append(read_pixels(row["path"]))
             except (ImageError, MeasurementError) as error:
-                problems.append(f"{Path(row['path']).name}: {error}")
+                problems.append(f"{item_name(row['path'])}: {error}")
                 continue
             sizes.append(size)
             kept.append(row)
@@ -297,7 +297,7 @@ def _row(
     known = true is not None and predicted is not None
     both = annotated is not None and reading.ellipse is not None and not regression
     row = {
-        "image": path.name,
+        "image": item_name(path),
         "patient": source["patient"],
         "split": source["split"],
         "pixel_size_mm": size,
@@ -316,7 +316,7 @@ def _row(
     length = true if true is not None else predicted
     return row | {
         "trimester": trimester(length) if length else "",
-        "trained_on": not simulated and sha256_of(path) in seen,
+        "trained_on": not simulated and digest_of(file_and_frame(path)[0]) in seen,
         "refused": " ".join(reading.refusals),
     }
 

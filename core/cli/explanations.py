@@ -21,6 +21,7 @@ from core.cli.shared import (
     card_of,
     complain,
     data_option,
+    frame_option,
     json_option,
     load_named,
     model_folder,
@@ -45,6 +46,7 @@ def register(commands: Any) -> None:
 
     command = add_command(commands, "explain", _explain, "map of where a model looked: map.npy and overlay.png")
     command.add_argument("image", type=Path)
+    frame_option(command)
     command.add_argument("--method", required=True)
     model_option(command)
     command.add_argument("--target", metavar="CLASS", help="the class to explain; the predicted one by default")
@@ -152,7 +154,7 @@ def _explain(options: argparse.Namespace) -> int:
     method.check(card)
     if options.target is not None:
         _check_class(card, options.target)
-    frame = read_image(options.image)
+    frame = read_image(options.image, frame=options.frame - 1)
     model = load_named(options.model)
     from core.explain.rendering import overlay
     from core.zoo.prediction import to_unit

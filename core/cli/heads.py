@@ -89,7 +89,7 @@ def predict_heads(options: argparse.Namespace, card: Card) -> int:
     frames, found, paths, bad = [], [], [], 0
     for path in options.image:
         try:
-            frame = read_image(path)
+            frame = read_image(path, frame=options.frame - 1)
             size = pixel_size_of(frame, options.pixel_size)
             check_pixel_size(size.mm if size else None)
             found.append(size)

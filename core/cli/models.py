@@ -18,6 +18,7 @@ from core.cli.shared import (
     add_command,
     card_of,
     complain,
+    frame_option,
     json_option,
     labelled_data_options,
     labelled_table,
@@ -44,6 +45,7 @@ def register(commands: Any) -> None:
 
     command = add_command(commands, "predict", _predict, "probabilities of each image")
     command.add_argument("image", type=Path, nargs="+")
+    frame_option(command)
     model_option(command)
     command.add_argument(
         "--uncertainty",
@@ -112,7 +114,7 @@ def _predict(options: argparse.Namespace) -> int:
     prepared, paths, bad = [], [], 0
     for path in options.image:
         try:
-            pixels = read_image(path).pixels
+            pixels = read_image(path, frame=options.frame - 1).pixels
             prepared.append(prepare(pixels, settings, chain=card.input["chain"], size=card.size))
             paths.append(path)
         except PlaneLabError as error:
@@ -150,6 +152,7 @@ class _Sureness:
     method: UncertaintyMethod
     threshold: float
     partners: list[str]
+    frame: int
     loaded: list[Classifier] = field(default_factory=list)
 
     @classmethod
@@ -171,7 +174,7 @@ class _Sureness:
             raise ParameterError(obstacle)
         folder = model_folder(options.model)
         names = [str(folder / partner.name) for partner in partners] if method.asks_partners else []
-        return cls(method, threshold, names)
+        return cls(method, threshold, names, options.frame - 1)
 
     def ask(
         self, model: Classifier, images: np.ndarray, paths: Sequence[Path], prediction: Prediction
@@ -180,7 +183,8 @@ class _Sureness:
         from core.zoo.uncertainty import send_to_expert
 
         self.loaded = self.loaded or [load_named(name) for name in self.partners]
-        seen = [np.stack([one.prepare(read_image(path).pixels) for path in paths]) for one in self.loaded]
+        opened = [read_image(path, frame=self.frame).pixels for path in paths] if self.loaded else []
+        seen = [np.stack([one.prepare(pixels) for pixels in opened]) for one in self.loaded]
         result = self.method.estimate(model, images, partners=list(zip(self.loaded, seen, strict=True)))
         expert = send_to_expert(result.confidence, prediction.unlike_training, self.threshold)
         added = [

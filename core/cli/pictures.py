@@ -6,7 +6,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from core.cli.shared import EXIT_OK, Progress, add_command, complain, json_option, natural, positive, print_json
+from core.cli.shared import (
+    EXIT_OK,
+    Progress,
+    add_command,
+    complain,
+    frame_option,
+    json_option,
+    natural,
+    positive,
+    print_json,
+)
 from core.errors import ParameterError
 from core.images import encode_png, read_image
 
@@ -30,6 +40,7 @@ def register(commands: Any) -> None:
 
     command = add_command(commands, "preprocess", _preprocess, "write one PNG per stage of the preprocessing")
     command.add_argument("image", type=Path)
+    frame_option(command)
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
     command.add_argument("--chain", choices=("plane", "detector"), default="plane")
     command.add_argument("--mask", help="annotation mask: tint, annex, table or none")
@@ -41,6 +52,7 @@ def register(commands: Any) -> None:
         commands, "corrupt", _corrupt, "write a corrupted copy of an image and say how similar it still is"
     )
     command.add_argument("image", type=Path)
+    frame_option(command)
     command.add_argument("--kind", help="such as scale_up, blur or noise; a wrong name is answered with all")
     command.add_argument("--intensity", type=float, help="in the kind's unit, at 174 pixels of side")
     command.add_argument("--chain", metavar="KIND:INTENSITY,...", help="several, one after the other")
@@ -76,7 +88,7 @@ def _preprocess(options: argparse.Namespace) -> int:
     base = THESIS if options.thesis else PreprocessingSettings()
     chosen = {name: getattr(options, name) for name in ("mask", "fill", "crop") if getattr(options, name) is not None}
     settings = PreprocessingSettings.from_dict(base.to_dict() | chosen)
-    frame = read_image(options.image)
+    frame = read_image(options.image, frame=options.frame - 1)
     result = run(frame.pixels, settings, chain=options.chain)
     options.out.mkdir(parents=True, exist_ok=True)
     for number, stage in enumerate(result.stages, start=1):
@@ -105,7 +117,7 @@ def _corrupt(options: argparse.Namespace) -> int:
         chain = Chain((Step(options.kind, options.intensity),))
     if options.out.suffix.lower() != ".png":
         raise ParameterError(f"The output {options.out.name!r} must end in .png; it is written without loss.")
-    frame = read_image(options.image)
+    frame = read_image(options.image, frame=options.frame - 1)
     if options.clean:
         cleaned = clean(frame.pixels, PreprocessingSettings())
         gray, sector = cleaned.gray, cleaned.sector

@@ -106,14 +106,21 @@ def model_option(command: argparse.ArgumentParser) -> None:
     )
 
 
+def frame_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--frame", type=positive, default=1, metavar="N", help="of a DICOM loop, counted from 1 as on the pages (1)"
+    )
+
+
 def data_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data",
         type=Path,
         required=True,
         metavar="DIR",
-        help="a folder per class, FETAL_PLANES_DB or HC18 as published, phantoms with their manifest, plain images; "
-        "or phantoms simulated as they are read: phantom:PLANES:N[:SETTINGS[:SEED]], as phantom:BPD,CRL,NT:300:unseen",
+        help="a folder per class, FETAL_PLANES_DB or HC18 as published, phantoms with their manifest, plain images, "
+        "also DICOM; or phantoms simulated as they are read: phantom:PLANES:N[:SETTINGS[:SEED]], as "
+        "phantom:BPD,CRL,NT:300:unseen",
     )
 
 

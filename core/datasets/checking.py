@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from core.datasets.items import item_name, short_path
 from core.datasets.phantoms import read_pixels
-from core.datasets.problems import Problem, short_path, shortened
+from core.datasets.problems import Problem, shortened
 from core.datasets.table import Table
 from core.errors import ImageError
 from core.library import is_phantom_id
@@ -106,7 +106,7 @@ def without_unreadable(table: Table, progress: Callable[[float], None] = lambda 
     if not bad:
         return table
     names = [f"{short_path(path)}: {text}" for path, text in bad]
-    shown = shortened(Path(path).name for path, _ in bad)
+    shown = shortened(item_name(path) for path, _ in bad)
     problem = Problem(f"{len(bad)} image(s) cannot be read and were left out: {shown}.", "unreadable image", names)
     kept = table.chosen([not text for text in reasons])
     return Table(kept.frame, kept.layout, kept.simulated, (*kept.problems, problem))

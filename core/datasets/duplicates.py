@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
 
-from core.datasets.problems import Problem, short_path, shortened
+from core.datasets.items import digest_of, file_and_frame, short_path
+from core.datasets.problems import Problem, shortened
 from core.datasets.table import Table
 from core.library import is_phantom_id
 from core.parallel import in_threads
@@ -49,21 +48,24 @@ def without_duplicates(table: Table) -> Table:
 
 
 def _groups(paths: pd.Series) -> Iterator[list[int]]:
-    """Rows of equal files, two or more each, in the table's order. Phantoms have no file, empty files no picture."""
+    """Rows of equal files, two or more each, in the table's order. Phantoms have no file, empty files no picture.
+
+    Frames of loops are equal if the loops are.
+    """
     by_size: dict[int, list[int]] = defaultdict(list)
     for row, path in paths.items():
         if not is_phantom_id(path):
-            by_size[Path(path).stat().st_size].append(row)
+            by_size[file_and_frame(path)[0].stat().st_size].append(row)
     candidates = sorted(row for size, rows in by_size.items() if size and len(rows) > 1 for row in rows)
-    by_hash: dict[str, list[int]] = defaultdict(list)
-    for row, digest in zip(candidates, in_threads(_sha256, [paths[row] for row in candidates]), strict=True):
+    by_hash: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for row, digest in zip(candidates, in_threads(_identity, [paths[row] for row in candidates]), strict=True):
         by_hash[digest].append(row)
     yield from (rows for rows in by_hash.values() if len(rows) > 1)
 
 
-def _sha256(path: str) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _identity(path: str) -> tuple[str, int]:
+    file, frame = file_and_frame(path)
+    return digest_of(file), frame
 
 
 def _problem(groups: list[list[int]], rows: pd.DataFrame, what: str) -> Problem | None:

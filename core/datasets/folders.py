@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from core.datasets.hc18 import HC18
 from core.datasets.held_out import REAL, examination, is_annotation
+from core.datasets.items import row_paths, with_numbered_patients
 from core.datasets.layouts import Layout, images_in, is_image, register
 from core.datasets.phantoms import PhantomFolder
 from core.datasets.problems import Problem
@@ -23,7 +25,8 @@ class FolderPerClass(Layout):
     """A folder per class, each image (and its subfolders' images) labelled by the folder's name.
 
     A file is its own patient unless its folder inside the class folder says more: ``BPD/patient_7/1.png`` is of the
-    same patient as ``CRL/patient_7/2.png``. HC18's frames are told by their names and share their examination.
+    same patient as ``CRL/patient_7/2.png``. HC18's frames are told by their names and share their examination. Every
+    frame of a DICOM loop is an image of the same patient, and patients of DICOM files have numbers instead of names.
     """
 
     name = "folders"
@@ -56,7 +59,7 @@ class FolderPerClass(Layout):
                     "would mix the two."
                 )
             )
-        return Table(rows, self.name, len(simulated) == len(parts), tuple(problems))
+        return Table(with_numbered_patients(rows), self.name, len(simulated) == len(parts), tuple(problems))
 
 
 @register
@@ -70,9 +73,8 @@ class FlatFolder(Layout):
         return bool(images_in(folder))
 
     def read(self, folder: Path, head_label: str) -> Table:
-        paths = images_in(folder)
-        rows = pd.DataFrame({"path": [str(path) for path in paths], "label": "", "patient": [p.stem for p in paths]})
-        return Table(rows.assign(split=""), self.name, simulated=False)
+        rows = _rows((path, path.stem) for path in images_in(folder)).assign(label="", split="")
+        return Table(with_numbered_patients(rows), self.name, simulated=False)
 
 
 def _class_folders(folder: Path) -> list[Path]:
@@ -92,8 +94,14 @@ def _read_class(folder: Path) -> Table:
     images = [path for path in sorted(folder.rglob("*")) if is_image(path)]
     outlines = [path for path in images if is_annotation(path)]
     paths = [path for path in images if not is_annotation(path)]
-    rows = pd.DataFrame({"path": [str(path) for path in paths], "patient": [_patient(path, folder) for path in paths]})
+    rows = _rows((path, _patient(path, folder)) for path in paths)
     return Table(rows.assign(label=folder.name, split=""), FolderPerClass.name, False, _outlines(folder, outlines))
+
+
+def _rows(files: Iterable[tuple[Path, str]]) -> pd.DataFrame:
+    """Paths and patients of files, one row a frame."""
+    rows = [(path, patient) for file, patient in files for path in row_paths(file)]
+    return pd.DataFrame(rows, columns=["path", "patient"])
 
 
 def _outlines(folder: Path, paths: list[Path]) -> tuple[Problem, ...]:

@@ -8,11 +8,10 @@ from typing import ClassVar
 
 import pandas as pd
 
+from core.datasets.items import may_be_frame
 from core.datasets.problems import missing_files
 from core.datasets.table import Table
 from core.errors import DatasetError
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
 class Layout(ABC):
@@ -44,7 +43,7 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return path.is_file() and may_be_frame(path.name, path)
 
 
 def read_list(path: Path, separator: str, needed: tuple[str, ...], source: str) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from pathlib import Path
 # Importing a layout registers it. Folders that only have names come last: they import those that have a list.
 from core.datasets import fetal_planes, folders, hc18, phantoms  # noqa: F401
 from core.datasets.duplicates import without_duplicates
+from core.datasets.items import file_and_frame
 from core.datasets.layouts import LAYOUTS
 from core.datasets.table import Table
 from core.errors import DatasetError
@@ -42,7 +43,7 @@ def load(
     """
     table = phantoms.parse_phantoms(source) if phantoms.is_phantoms(source) else _read(Path(source), head_label)
     for pattern in exclude:
-        table = table.chosen([not Path(path).match(pattern) for path in table.frame["path"]])
+        table = table.chosen([not file_and_frame(path)[0].match(pattern) for path in table.frame["path"]])
     table = without_duplicates(table)
     if not len(table):
         raise DatasetError(

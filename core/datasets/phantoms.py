@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.datasets.held_out import REAL, examination
+from core.datasets.items import file_and_frame
 from core.datasets.layouts import Layout, register, table_of_present
 from core.datasets.table import Table
 from core.errors import ParameterError
@@ -110,7 +111,7 @@ def parse_phantoms(source: str | Path) -> Table:
 
 
 def read_pixels(path: str | Path) -> np.ndarray:
-    """The pixels of a table's row, (H, W) or (H, W, 3) uint8, read-only: from its file, or simulated.
+    """The pixels of a table's row, (H, W) or (H, W, 3) uint8, read-only: from its file or loop, or simulated.
 
     The same path always gives the same pixels. This is the one place where a data set's images are read.
 
@@ -121,7 +122,8 @@ def read_pixels(path: str | Path) -> np.ndarray:
     """
     if is_phantom_id(str(path)):
         return open_phantom(str(path)).frame.pixels
-    return read_image(path).pixels
+    file, frame = file_and_frame(path)
+    return read_image(file, frame=frame).pixels
 
 
 def _patient(row: dict[str, str]) -> str:

@@ -35,11 +35,6 @@ def shortened(names: Iterable[str]) -> str:
     return ", ".join(names[:NAMES_SHOWN]) + (" ..." if len(names) > NAMES_SHOWN else "")
 
 
-def short_path(path: str | Path) -> str:
-    """A file with the folder it lies in, enough to tell it from its namesakes."""
-    return "/".join(Path(path).parts[-2:])
-
-
 def missing_files(paths: Iterable[Path]) -> tuple[Problem, ...]:
     """The problem of listed files that are not there; none if there is none."""
     names = [path.name for path in paths]

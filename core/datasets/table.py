@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.datasets.held_out import refuse_held_out
+from core.datasets.items import file_and_frame
 from core.datasets.problems import Problem
 from core.errors import DatasetError
 
@@ -29,7 +30,8 @@ class Table:
         One row an image with the columns of :data:`COLUMNS` and any extra ones a layout brings
         (HC18: ``circumference_mm`` and ``pixel_size_mm``; FETAL_PLANES_DB: ``plane``, ``brain_plane``, ``operator``,
         ``machine``; phantoms: ``image_id`` and ``real_file``). ``path`` is what :func:`core.datasets.read_pixels`
-        takes: a file, or the id of a phantom that is simulated while it is read. ``label`` may be empty for unlabelled
+        takes: a file, a frame of a DICOM loop (:mod:`core.datasets.items`), or the id of a phantom that is simulated
+        while it is read. ``label`` may be empty for unlabelled
         images and ``split`` is empty until the data set or :func:`split_by_patient` says otherwise.
     layout : str
         Which layout was recognised.
@@ -100,7 +102,7 @@ class Table:
         """
         labels = self.frame["label"].copy()
         for pattern, label in by_name.items():
-            matching = [path.match(pattern) for path in self.paths]
+            matching = [file_and_frame(path)[0].match(pattern) for path in self.frame["path"]]
             if not any(matching):
                 raise DatasetError(
                     f"No file is named {pattern!r}, which was to be labelled {label}; check the pattern."

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from core.datasets import Table, read_pixels
+from core.datasets.items import item_name
 from core.errors import DatasetError, ImageError
 from core.parallel import in_threads
 from core.preprocessing import Cleaned, clean, finish
@@ -67,8 +67,8 @@ class Sample:
 
     @property
     def names(self) -> list[str]:
-        """The images' file names."""
-        return [Path(path).name for path in self.rows["path"]]
+        """What the images are called."""
+        return [item_name(path) for path in self.rows["path"]]
 
     @property
     def patients(self) -> list[str]:
@@ -92,9 +92,9 @@ def open_sample(model: Classifier, table: Table) -> tuple[Sample, list[str]]:
 
     opened = list(in_threads(open_one, table.frame["path"]))
     problems = list(map(str, table.problems))
-    for path, one in zip(table.paths, opened, strict=True):
+    for path, one in zip(table.frame["path"], opened, strict=True):
         if isinstance(one, ImageError):
-            problems.append(f"{path.name}: {one}")
+            problems.append(f"{item_name(path)}: {one}")
     frames = [one for one in opened if isinstance(one, Cleaned)]
     if len(frames) < 2:
         raise DatasetError(" ".join(["A study needs at least two images that can be read.", *problems[:1]]))

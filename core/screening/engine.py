@@ -15,7 +15,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from core.errors import ImageError, PlaneLabError
+from core.errors import PlaneLabError
 from core.image_formats import is_dicom
 from core.images import display_name, read_image
 from core.parallel import ahead_in_threads, cores
@@ -33,8 +33,6 @@ ROWS_AT_ONCE = 4 * BATCH
 OPENED_AHEAD = 4
 BATCHES_AHEAD = 2
 """Of each thread."""
-MOST_FRAMES = 10_000
-"""Of a cine loop: a few bytes can claim any number."""
 PROBLEM = "error"
 
 
@@ -121,7 +119,7 @@ def _jobs(source: Source, entries: Iterable[Entry], frames_done: Callable[[Entry
             if entry.problem:
                 return [_Job(entry, 0, 1, b"", entry.problem)]
             data = source.read(entry.name)
-            frames = _frame_count(data, entry.name)
+            frames = _frame_count(data)
         except PlaneLabError as error:
             return [_Job(entry, 0, 1, b"", str(error))]
         done = frames_done(entry)
@@ -131,22 +129,13 @@ def _jobs(source: Source, entries: Iterable[Entry], frames_done: Callable[[Entry
         yield from jobs
 
 
-def _frame_count(data: bytes, name: str) -> int:
+def _frame_count(data: bytes) -> int:
     """How many frames a file holds. Raises ImageError for a cine loop that does not hold what it claims."""
     if not is_dicom(data):
         return 1
-    from core.dicom import n_frames
+    from core.dicom import loop_length
 
-    frames = n_frames(data)
-    if frames > MOST_FRAMES:
-        raise ImageError(
-            f"{display_name(name)} claims {frames} frames, more than the {MOST_FRAMES} that are screened of one file: "
-            "split the loop."
-        )
-    if frames > 1:
-        # The first is only read where all are there: a loop that is cut short is one row, not as many as it claims.
-        read_frame(data, name, 0)
-    return frames
+    return loop_length(data)
 
 
 def _seen(job: _Job, views: Sequence[View]) -> Seen:
@@ -184,11 +173,7 @@ def read_frame(data: bytes, name: str, frame: int) -> Any:
     ImageError
         If they cannot be read.
     """
-    if is_dicom(data):
-        from core.dicom import read_dicom
-
-        return read_dicom(data, name.rpartition("/")[2], frame=frame).pixels
-    return read_image(data, name.rpartition("/")[2]).pixels
+    return read_image(data, name.rpartition("/")[2], frame=frame).pixels
 
 
 def _rows(jobs: Sequence[_Job], networks: Networks) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core.errors import DatasetError, PlaneLabError
 from core.evaluation import Share, wilson
 from core.figures import share_text
+from core.image_formats import is_dicom
 from core.images import encode_png
 from core.preprocessing import PreprocessingSettings, clean
 from core.screening.engine import read_frame
@@ -273,12 +274,15 @@ def _fitting(draw: ImageDraw.ImageDraw, text: str, font: Any) -> str:
 def zip_of_kept(source: Source, rows: pd.DataFrame) -> bytes:
     """The kept files as a ZIP that adds nothing to their size; one that can no longer be read is left out.
 
+    DICOM files hold names: in their place are their kept frames as PNG, without what surrounds the sector.
+
     Raises
     ------
     DatasetError
         If they are too large for memory.
     """
-    files = rows[rows["verdict"] == KEEP].drop_duplicates("path")
+    kept = rows[rows["verdict"] == KEEP]
+    files = kept.drop_duplicates("path")
     if files["bytes"].sum() > MOST_ZIPPED:
         raise DatasetError(
             f"The kept files have more than {MOST_ZIPPED // 2**20} MB; copy them on the server with "
@@ -288,5 +292,10 @@ def zip_of_kept(source: Source, rows: pd.DataFrame) -> bytes:
     with zipfile.ZipFile(packed, "w") as archive:
         for name in files["path"]:
             with contextlib.suppress(PlaneLabError):
-                archive.writestr(name, source.read(name))
+                data = source.read(name)
+                if not is_dicom(data):
+                    archive.writestr(name, data)
+                    continue
+                for frame in kept["frame"][kept["path"] == name]:
+                    archive.writestr(f"{name} frame {frame + 1}.png", encode_png(read_frame(data, name, frame)))
     return packed.getvalue()

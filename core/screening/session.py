@@ -14,7 +14,7 @@ from core.errors import ParameterError
 from core.screening.engine import Progress, about, screen
 from core.screening.journal import NAME, Journal
 from core.screening.networks import Networks
-from core.screening.sources import Entry, Source, open_source
+from core.screening.sources import Entry, Nameless, Source, open_source
 from core.zoo.cards import Card
 
 FOLDERS_VARIABLE = "PLANELAB_ARCHIVES"
@@ -88,7 +88,7 @@ def offered_archives() -> dict[str, Path]:
 
 
 def open_offered(name: str) -> Source:
-    """An offered archive by its name.
+    """An offered archive by its name; its DICOM files have made-up ones.
 
     Raises
     ------
@@ -100,4 +100,4 @@ def open_offered(name: str) -> Source:
     offered = offered_archives()
     if name not in offered:
         raise ParameterError(f"This server offers no archive {name!r}; choose one of its list.")
-    return open_source(offered[name])
+    return Nameless(open_source(offered[name]))

@@ -7,22 +7,23 @@ like any other broken file.
 
 from __future__ import annotations
 
+import hmac
 import lzma
 import os
 import re
+import secrets
 import stat
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from core.datasets.layouts import IMAGE_SUFFIXES
+from core.datasets.items import is_dicom_by_name, may_be_frame
 from core.errors import DatasetError, ImageError
-from core.image_formats import DICOM_EXTENSIONS, is_dicom
 from core.images import MAX_DICOM_BYTES, check_length, display_name, shown_name
 
 MAX_ENTRIES = 1_000_000
@@ -32,8 +33,6 @@ FREE_BYTES = 100 * 2**20
 """What any ZIP may hold whatever the ratio: a few blank bitmaps are no bomb."""
 _BEGINNING = 132
 _ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
-_SUFFIXES = (*IMAGE_SUFFIXES, *DICOM_EXTENSIONS)
-_NUMBERED = re.compile(r"\.\d*")
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
 
 
@@ -205,10 +204,61 @@ class ZipSource(Source):
             raise ImageError(f"{display_name(name)} is damaged within the ZIP: make the archive again.") from error
 
 
+class Nameless(Source):
+    """Another source, its DICOM files under made-up names: their own and their folders' often are a patient's.
+
+    The made-up names stay the same for the life of this process.
+
+    Parameters
+    ----------
+    source : Source
+
+    Attributes
+    ----------
+    hides_any : bool
+        Whether any file is named anew.
+    """
+
+    _SALT = secrets.token_bytes(16)
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.title = source.title
+        self._names: dict[str, str] = {}
+        self._entries = [self._renamed(one) for one in source.entries()]
+        self.left_out, self.problems = source.left_out, source.problems
+        self.hides_any = bool(self._names)
+
+    def entries(self) -> list[Entry]:
+        return sorted(self._entries, key=lambda entry: entry.name)
+
+    def read(self, name: str) -> bytes:
+        if name not in self._names:
+            return self._source.read(name)
+        try:
+            return self._source.read(self._names[name])
+        except ImageError:
+            # Without the cause, which names the file.
+            raise _hidden(name) from None
+
+    def _renamed(self, entry: Entry) -> Entry:
+        if not is_dicom_by_name(Path(entry.name)):
+            return entry
+        made_up = hmac.new(self._SALT, entry.name.encode(), "sha256").hexdigest()[:16]
+        name = f"DICOM file {made_up}"
+        self._names[name] = entry.name
+        return replace(entry, name=name, problem=entry.problem and str(_hidden(name)))
+
+
+def _hidden(name: str) -> ImageError:
+    return ImageError(f"{name} cannot be read from its folder or ZIP: look for links, passwords and damage there.")
+
+
 class Uploads(Source):
     """Files at hand as bytes; a ZIP among them stands for its members. Of equal names the later ones get a number.
 
-    A DICOM file is called after its fingerprint, for its name often is the patient's.
+    A DICOM file is called after its fingerprint, for its name often is the patient's; those within a ZIP have made-up
+    names, and so has their ZIP.
 
     Parameters
     ----------
@@ -218,15 +268,16 @@ class Uploads(Source):
     def __init__(self, files: Sequence[tuple[str, bytes]]) -> None:
         self.title = "uploads"
         self._single: dict[str, bytes] = {}
-        self._archives: dict[str, ZipSource] = {}
+        self._archives: dict[str, Nameless] = {}
         problems = []
         for name, data in files:
             if data.startswith(_ZIP_BEGINNINGS):
-                name = self._unused(display_name(name))
                 try:
-                    self._archives[name] = ZipSource(BytesIO(data), name)
+                    archive = Nameless(ZipSource(BytesIO(data), display_name(name)))
                 except DatasetError as error:
                     problems.append(str(error))
+                    continue
+                self._archives[self._unused("archive.zip" if archive.hides_any else display_name(name))] = archive
             else:
                 self._single[self._unused(shown_name(data, name))] = data
         self.problems = problems
@@ -265,28 +316,6 @@ def open_source(path: Path) -> FolderSource | ZipSource:
     if path.is_file():
         return ZipSource(path)
     return FolderSource(path)
-
-
-def may_be_frame(name: str, path: Path | None = None) -> bool:
-    """Whether a file is an image by its name; one without an extension is where it begins like DICOM, if that is known.
-
-    Numbers are no extension: the names of DICOM files often end in them.
-    """
-    if name.startswith("."):
-        return False
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix in _SUFFIXES:
-        return True
-    if suffix and not _NUMBERED.fullmatch(suffix):
-        return False
-    if path is None:
-        return True
-    try:
-        with path.open("rb") as file:
-            return is_dicom(file.read(_BEGINNING))
-    except OSError:
-        # Reading it will say why it cannot be opened.
-        return True
 
 
 def _bounded(file: BinaryIO, size: int, name: str) -> bytes:

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,6 +21,7 @@ import pandas as pd
 
 from core.corruption import corrupt, get
 from core.datasets import read_pixels
+from core.datasets.items import item_name
 from core.errors import DatasetError, ImageError, ParameterError
 from core.parallel import ahead_in_threads
 from core.preprocessing import Cleaned, PreprocessingSettings, clean, finish
@@ -253,8 +253,8 @@ class _Run:
         try:
             pixels = read_pixels(path)
         except ImageError as error:
-            return _Opened(position, "", None, f"{Path(path).name}: {error}")
-        return _Opened(position, fingerprint(pixels), pixels, Path(path).name)
+            return _Opened(position, "", None, f"{item_name(path)}: {error}")
+        return _Opened(position, fingerprint(pixels), pixels, item_name(path))
 
     def _seen_in(self, group: str) -> set[str]:
         return {image for position, image in self.fingerprints.items() if self.frames["group"][position] == group}
@@ -363,7 +363,7 @@ class _Run:
                     pd.DataFrame(
                         {
                             "model": model.card.name,
-                            "image": Path(frame["path"]).name,
+                            "image": item_name(frame["path"]),
                             "fingerprint": image[:16],
                             "patient": frame["patient"],
                             "label": frame["label"],

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from core.datasets import Table
+from core.datasets.items import item_name
 from core.errors import DatasetError, ParameterError
 from core.sweep.corruption_error import corruption_errors
 from core.sweep.curves import BESIDE, CONTRACT, DATA, ORIGINAL, curves, measure_of
@@ -180,7 +181,7 @@ def frames_of(
         If frames have no class, or frames stand beside data of several.
     """
     data = table.frame[["path", "label", "patient"]].assign(group=DATA)
-    names = [Path(path).name for path in data["path"][data["label"] == ""]]
+    names = [item_name(path) for path in data["path"][data["label"] == ""]]
     if names and card.task != "corruption":
         raise DatasetError(
             f"{len(names)} of {len(data)} images have no class, such as {names[0]}; "

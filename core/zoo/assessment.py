@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from core.datasets import Table, read_pixels
+from core.datasets.items import item_name
 from core.errors import DatasetError, ImageError, ModelError
 from core.evaluation import ClassMeasures, Share, class_measures, confusion_matrix, mean_recall, share_by_patient
 from core.zoo.cards import Card, Metric
@@ -175,7 +176,7 @@ def assess(model: Classifier, table: Table, *, progress: Callable[[float], None]
                 prepared.append(model.prepare(read_pixels(path)))
                 kept.append(position)
             except ImageError as error:
-                problems.append(f"{Path(path).name}: {error}")
+                problems.append(f"{item_name(path)}: {error}")
         if kept:
             prediction = model.predict_prepared(np.stack(prepared))
             rows.append(rows_of(prediction, table.frame.loc[kept], labels.loc[kept]))
@@ -189,7 +190,7 @@ def rows_of(prediction: Prediction, source: pd.DataFrame, labels: pd.Series) -> 
     """One row an image from what was predicted, the images' rows of a table and their true classes."""
     rows = pd.DataFrame(
         {
-            "image": [Path(path).name for path in source["path"]],
+            "image": [item_name(path) for path in source["path"]],
             "patient": source["patient"].to_numpy(),
             "label": labels.to_numpy(),
             "predicted": prediction.labels,

@@ -36,6 +36,7 @@ import pandas as pd
 from core.corruption import CORRUPTIONS, REFERENCE_SIDE, scale
 from core.corruption.severity import LEVELS, intensity_of
 from core.datasets import Table, read_pixels
+from core.datasets.items import item_name
 from core.errors import DatasetError, ImageError, ParameterError
 from core.parallel import in_threads
 from core.preprocessing import Cleaned, clean, finish, reduced
@@ -148,7 +149,7 @@ def assess_detector(
         try:
             cleaned = clean(read_pixels(path), model.settings)
         except ImageError as error:
-            return index, f"{path}: {error}"
+            return index, f"{item_name(path)}: {error}"
         if protocol in REDUCED:
             cleaned = reduced(cleaned, WORKING_SIDE)
         return index, list(_images(model, cleaned, PROTOCOLS[protocol](index, kinds)))

@@ -65,6 +65,44 @@ def test_dicom_is_preprocessed_and_predicted(models, dicom_loop, tmp_path, capsy
     assert "Mustermann" not in str(row)
 
 
+def test_every_command_on_an_image_takes_a_frame_of_a_loop(models, dicom_loop, image, tmp_path, capsys):
+    path, out = tmp_path / "loop.dcm", tmp_path / "out"
+    path.write_bytes(dicom_loop)
+    shades = {1: 60, 2: 120, 3: 180}
+    for frame, shade in shades.items():
+        assert run("preprocess", path, "--frame", frame, "--out", out) == 0
+        assert np.unique(cv2.imread(str(out / "01_input.png"), 0)).tolist() == [shade]
+        corrupted = out / "corrupted.png"
+        assert run("corrupt", path, "--frame", frame, "--kind", "blur", "--intensity", 1, "--out", corrupted) == 0
+        assert np.unique(cv2.imread(str(corrupted), 0)).tolist() == [shade]
+    capsys.readouterr()
+
+    def answers(*arguments):
+        assert run(*arguments, "--json") == 0
+        return lines(capsys.readouterr().out)[0]
+
+    predicted = [answers("predict", path, "--frame", frame)["probabilities"] for frame in shades]
+    assert predicted[0] != predicted[2]
+    assert answers("predict", path)["probabilities"] == predicted[0]
+    sure = answers("predict", path, "--frame", 3, "--uncertainty", "test_time_augmentation")
+    assert sure["probabilities"] != predicted[0]
+    explained = answers("explain", path, "--frame", 3, "--method", "cam", "--target", "BPD", "--out", out)
+    assert explained["probability"] == pytest.approx(predicted[2]["BPD"], abs=1e-6)
+
+
+def test_a_frame_that_is_not_there_is_a_line_and_two(models, dicom_loop, image, tmp_path, capsys):
+    path = tmp_path / "loop.dcm"
+    path.write_bytes(dicom_loop)
+    for command in (["predict", path], ["preprocess", path, "--out", tmp_path / "out"]):
+        assert run(*command, "--frame", 4) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.endswith("has no frame 4: choose one from 1 to 3.")
+    assert run("predict", image, "--frame", 2) == 2
+    assert "frame.png is no DICOM loop and has no frame 2: ask for frame 1." in capsys.readouterr().err
+    assert run("predict", path, "--frame", 0) == 2
+    assert "0 is not at least 1" in capsys.readouterr().err
+
+
 def test_predict_prints_an_object_per_image_in_order(models, shape_folder, capsys):
     paths = [shape_folder / plane / f"{number:03d}.png" for plane in ("NT", "BPD") for number in range(3)]
     assert run("predict", *paths, "--model", "shapes", "--json") == 0

@@ -2,10 +2,12 @@
 
 import logging
 import traceback
+import zlib
 from io import BytesIO
 from pathlib import Path
 
 import cv2
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,17 +16,23 @@ from pydicom.data import get_testdata_file
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.pixels import pixel_array
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
 from pydicom.uid import (
+    HEVCMP51,
+    MPEG2MPML,
     MPEG4HP41,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGExtended12Bit,
     JPEGLossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
+    JPEGLSNearLossless,
     RLELossless,
     SecondaryCaptureImageStorage,
     generate_uid,
@@ -110,27 +118,6 @@ def region(left=0, top=0, right=WIDTH - 1, bottom=HEIGHT - 1, delta=(0.02, 0.02)
     made.PhysicalUnitsXDirection = made.PhysicalUnitsYDirection = units
     made.PhysicalDeltaX, made.PhysicalDeltaY = delta
     return made
-
-
-def lossless_jpeg(picture):
-    """A lossless JPEG (process 14, predictor 1) of a gray picture: every difference with a code of equal length."""
-    values = picture.astype(int)
-    before = np.empty_like(values)
-    before[:, 1:], before[1:, 0], before[0, 0] = values[:, :-1], values[:-1, 0], 128
-    bits = ""
-    for difference in (values - before).ravel():
-        size = int(abs(difference)).bit_length()
-        bits += f"{size:04b}"  # sizes 0 to 8, four bits each: a valid code that never is all ones
-        if size:
-            bits += f"{difference if difference > 0 else difference + 2**size - 1:0{size}b}"
-    bits += "1" * (-len(bits) % 8)
-    scan = bytes(int(bits[k : k + 8], 2) for k in range(0, len(bits), 8)).replace(b"\xff", b"\xff\0")
-    height, width = picture.shape
-    table = bytes([0, 0, 0, 0, 9, *[0] * 12, *range(9)])
-    frame = b"\x08" + height.to_bytes(2, "big") + width.to_bytes(2, "big") + b"\x01\x01\x11\0"
-    segments = [(0xC3, frame), (0xC4, table), (0xDA, b"\x01\x01\0\x01\0\0")]
-    coded = [bytes([0xFF, kind]) + (len(body) + 2).to_bytes(2, "big") + body for kind, body in segments]
-    return b"\xff\xd8" + b"".join(coded) + scan + b"\xff\xd9"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -272,10 +259,113 @@ def test_jpeg_loop():
         assert np.abs(shown(made, frame=index).astype(int) - one).max() <= 6
 
 
-def test_lossless_jpeg():
-    picture = gray()
-    made = file_of(picture[None], syntax=JPEGLossless, encoded=[lossless_jpeg(picture)])
-    assert np.array_equal(shown(made), picture)
+def smooth(seed=0, shape=(HEIGHT, WIDTH), most=4096):
+    """A picture (H, W) or (H, W, 3) uint16 without sharp edges, from 0 to below ``most``."""
+    blurred = cv2.GaussianBlur(np.random.default_rng(seed).random(shape).astype(np.float32), (0, 0), 3)
+    return ((blurred - blurred.min()) / np.ptp(blurred) * (most - 1)).astype(np.uint16)
+
+
+WHOLE = {"WindowCenter": 2048, "WindowWidth": 4096}  # of 12 bits: values over 16 are gray levels
+
+
+def in_window(values):
+    return np.rint(np.clip((values - 2047.5) / 4095 + 0.5, 0, 1) * 255)
+
+
+def test_jpeg_of_12_bits():
+    picture = smooth()
+    code = imagecodecs.jpeg8_encode(picture, level=98, bitspersample=12)
+    made = file_of(picture[None], "MONOCHROME2", JPEGExtended12Bit, [code], BitsStored=12, HighBit=11, **WHOLE)
+    assert np.abs(shown(made) - in_window(picture)).max() <= 2
+    colours = np.stack([smooth(1), smooth(2), smooth(3)], -1)
+    code = imagecodecs.jpeg8_encode(
+        colours, level=98, bitspersample=12, colorspace="rgb", outcolorspace="rgb", subsampling="444"
+    )
+    made = file_of(colours[None], "RGB", JPEGExtended12Bit, [code], BitsStored=12, HighBit=11)
+    assert np.abs(shown(made) - colours / 4095 * 255).max() <= 4
+
+
+@pytest.mark.parametrize("syntax", [JPEGLossless, JPEGLosslessSV1])
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_lossless_jpeg(syntax, bits):
+    picture = gray(most=2**bits, dtype=np.uint8 if bits == 8 else np.uint16)
+    code = imagecodecs.jpeg8_encode(picture, lossless=True, bitspersample=bits, predictor=4)
+    tags = {"BitsStored": bits, "HighBit": bits - 1} | ({} if bits == 8 else WHOLE)
+    made = file_of(picture[None], "MONOCHROME2", syntax, [code], **tags)
+    assert np.array_equal(shown(made), picture if bits == 8 else in_window(picture))
+
+
+def test_signed_values_of_every_lossless_coder():
+    picture = gray(most=4096, dtype=np.int16) - 2048
+    tags = {"BitsStored": 12, "HighBit": 11, "WindowCenter": 0, "WindowWidth": 4096}
+    expected = in_window(picture + 2048)
+    assert np.array_equal(shown(file_of(picture[None], **tags)), expected)
+    jpeg = imagecodecs.jpeg8_encode((picture & 0x0FFF).astype(np.uint16), lossless=True, bitspersample=12)
+    assert np.array_equal(shown(file_of(picture[None], "MONOCHROME2", JPEGLossless, [jpeg], **tags)), expected)
+    jpeg_ls = imagecodecs.jpegls_encode(picture.view(np.uint16))  # coders know no sign
+    assert np.array_equal(shown(file_of(picture[None], "MONOCHROME2", JPEGLSLossless, [jpeg_ls], **tags)), expected)
+
+
+def by_component(picture):
+    """A JPEG-LS of an RGB picture whose components follow each other, put together of three gray ones."""
+    gray_ones = [imagecodecs.jpegls_encode(np.ascontiguousarray(picture[..., k])) for k in range(3)]
+    height, width = (side.to_bytes(2, "big") for side in picture.shape[:2])
+    made = b"\xff\xd8\xff\xf7\x00\x11\x08" + height + width + b"\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00"
+    for k, one in enumerate(gray_ones, start=1):
+        scan = one[one.index(b"\xff\xda") + 10 : one.rindex(b"\xff\xd9")]
+        made += b"\xff\xda\x00\x08\x01" + bytes([k]) + b"\x00\x00\x00\x00" + scan
+    return made + b"\xff\xd9"
+
+
+def test_jpeg_ls():
+    frames = gray(shape=(3, HEIGHT, WIDTH))
+    made = file_of(frames, "MONOCHROME2", JPEGLSLossless, [imagecodecs.jpegls_encode(one) for one in frames])
+    assert [np.array_equal(shown(made, frame=k), frames[k]) for k in range(3)] == [True] * 3
+    near = file_of(frames[:1], "MONOCHROME2", JPEGLSNearLossless, [imagecodecs.jpegls_encode(frames[0], level=3)])
+    difference = np.abs(shown(near).astype(int) - frames[0])
+    assert 0 < difference.max() <= 3
+    colours = gray(shape=(HEIGHT, WIDTH, 3))
+    for code in (imagecodecs.jpegls_encode(colours), by_component(colours)):
+        assert np.array_equal(shown(file_of(colours[None], "RGB", JPEGLSLossless, [code])), colours)
+
+
+def test_a_jpeg_ls_that_runs_dry_is_a_sentence():
+    code = imagecodecs.jpegls_encode(gray())
+    for length in range(100, len(code) - 10, 46):  # at every other one its decoder would wait for more for ever
+        with pytest.raises(ImageError, match="damaged"):
+            read_dicom(file_of(gray()[None], "MONOCHROME2", JPEGLSLossless, [code[:length]]))
+
+
+def deflated(made):
+    """A file of plain values, its data set deflated."""
+    made.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    return written(made)
+
+
+def test_deflated():
+    frames = gray(shape=(3, HEIGHT, WIDTH))
+    data = deflated(dataset(frames, **SECRETS))
+    assert b"Mustermann" not in data  # it is deflated indeed
+    assert n_frames(data) == 3
+    assert np.array_equal(shown(data, frame=2), frames[2])
+    with pytest.raises(ImageError, match="cut short"):
+        read_dicom(data[:-100])
+
+
+def test_a_deflated_bomb():
+    small = dataset(gray()[None])
+    beginning = deflated(small)
+    start = len(beginning) - len(zlib_part(beginning))
+    coder = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    bomb = b"".join(coder.compress(bytes(2**20)) for _ in range(MAX_DICOM_BYTES // 2**20 + 8))
+    assert len(bomb) < 2**21
+    with pytest.raises(ImageError, match="inflates to more than 200 MB"):
+        read_dicom(beginning[:start] + bomb)
+
+
+def zlib_part(data):
+    """What follows the meta information of a file, whose length stands at its beginning."""
+    return data[144 + int.from_bytes(data[140:144], "little") :]
 
 
 def test_jpeg_2000_and_run_lengths():
@@ -287,16 +377,46 @@ def test_jpeg_2000_and_run_lengths():
     assert np.array_equal(shown(file_of(picture[None], "YBR_RCT", JPEG2000Lossless, [code])), picture)
 
 
+# Of 74 DICOM files in pydicom's wheel those with a picture that pydicom's own decoders can read: photometric
+# interpretation, transfer syntax, what else is special.
 WHEEL = [
-    "examples_palette.dcm",
-    "examples_rgb_color.dcm",
-    "examples_ybr_color.dcm",
-    "examples_jpeg2k.dcm",
+    "examples_palette.dcm",  # PALETTE COLOR
+    "examples_rgb_color.dcm",  # RGB by pixel
+    "examples_ybr_color.dcm",  # YBR_FULL_422, JPEG baseline, 30 frames
+    "examples_jpeg2k.dcm",  # YBR_RCT, lossless JPEG 2000
+    "image_dfl.dcm",  # MONOCHROME2, deflated
+    "SC_rgb_rle.dcm",
     "SC_rgb_rle_2frame.dcm",
     "SC_ybr_full_422_uncompressed.dcm",
-    "SC_rgb_dcmtk_+eb+cr.dcm",
+    "SC_rgb_gdcm_KY.dcm",  # JPEG 2000, lossy
+    "SC_rgb_dcmtk_+eb+cr.dcm",  # RGB in a JPEG
+    "SC_rgb_dcmtk_+eb+cy+n1.dcm",  # YBR_FULL in a JPEG, its colours sampled in all ways
+    "SC_rgb_dcmtk_+eb+cy+n2.dcm",
+    "SC_rgb_dcmtk_+eb+cy+np.dcm",
+    "SC_rgb_dcmtk_+eb+cy+s2.dcm",
+    "SC_rgb_dcmtk_+eb+cy+s4.dcm",
+    "SC_rgb_jpeg_dcmtk.dcm",
+    "SC_rgb_jpeg_dcmd.dcm",  # implicit VR
+    "SC_rgb_jpeg_lossy_gdcm.dcm",
+    "SC_rgb_jpeg_app14_dcmd.dcm",  # an Adobe marker that contradicts the header
+    "SC_jpeg_no_color_transform.dcm",
+    "SC_jpeg_no_color_transform_2.dcm",
+    "SC_rgb_small_odd.dcm",
+    "SC_rgb_small_odd_jpeg.dcm",
     "SC_rgb_small_odd_big_endian.dcm",
-    "ExplVR_BigEnd.dcm",
+    "ExplVR_BigEnd.dcm",  # RGB by plane, words of big endian
+]
+WHEEL_WINDOWED = [
+    "693_J2KI.dcm",  # 14 bits signed, rescaled, two windows
+    "J2K_pixelrep_mismatch.dcm",  # signs that the code stream denies
+    "MR_small.dcm",
+    "MR_small_RLE.dcm",
+    "MR_small_bigendian.dcm",
+    "MR_small_expb.dcm",
+    "MR_small_implicit.dcm",
+    "MR_small_jp2klossless.dcm",
+    "MR_small_padded.dcm",  # zeros follow the pixels
+    "examples_overlay.dcm",  # 12 bits
 ]
 
 
@@ -308,24 +428,39 @@ def of_the_wheel(name):
 @pytest.mark.parametrize("name", WHEEL)
 def test_files_of_other_writers_as_pydicom_reads_them(name):
     path, data = of_the_wheel(name)
-    with BytesIO(data) as stream:
-        expected = pixel_array(stream, index=0)
-    if dcmread(path, stop_before_pixels=True).PhotometricInterpretation == "PALETTE COLOR":
-        assert shown(data).shape == (*expected.shape, 3)
-    else:
-        assert np.array_equal(shown(data), expected)
+    head = dcmread(path)
+    expected = pixel_array(head, index=0)
+    if head.PhotometricInterpretation == "PALETTE COLOR":
+        expected = np.rint(apply_color_lut(expected, head) / 65535 * 255)
+    assert np.array_equal(shown(data), expected)
 
 
-def test_lossless_jpeg_of_another_writer():
-    assert np.array_equal(shown(of_the_wheel("SC_rgb_jpeg_gdcm.dcm")[1]), shown(of_the_wheel("SC_rgb_rle.dcm")[1]))
+@pytest.mark.parametrize("name", WHEEL_WINDOWED)
+def test_windows_of_other_writers_as_pydicom_applies_them(name):
+    path, data = of_the_wheel(name)
+    head = dcmread(path)
+    windowed = apply_voi_lut(apply_modality_lut(pixel_array(path), head), head)
+    low, high = apply_voi_lut(apply_modality_lut(np.array([-(2**15), 2**15 - 1], np.int16), head), head)
+    assert np.abs(shown(data) - (windowed - low) / (high - low) * 255).max() <= 0.51
+
+
+def test_coders_that_pydicom_lacks_as_the_same_pictures_stored_plainly():
+    rgb = shown(of_the_wheel("SC_rgb_rle.dcm")[1]).astype(int)
+    assert np.array_equal(shown(of_the_wheel("SC_rgb_jpeg_gdcm.dcm")[1]), rgb)  # lossless JPEG
+    for name in ("SC_rgb_jls_lossy_line.dcm", "SC_rgb_jls_lossy_sample.dcm"):
+        assert np.abs(shown(of_the_wheel(name)[1]) - rgb).max() <= 10  # which is what its coder was allowed
+    lossless = shown(of_the_wheel("MR_small_jpeg_ls_lossless.dcm")[1])
+    assert np.array_equal(lossless, shown(of_the_wheel("MR_small.dcm")[1]))
+    frame = read_dicom(of_the_wheel("JPEGLSNearLossless_16.dcm")[1])
+    assert frame.pixels.shape == (50, 10)
+    twelve = shown(of_the_wheel("JPGExtended.dcm")[1]) * (1023 / 255)
+    other = pixel_array(of_the_wheel("JPEG2000.dcm")[0])  # the same scan, by another lossy coder
+    assert np.corrcoef(twelve.ravel(), other.ravel())[0, 1] > 0.95
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("MR_small_jpeg_ls_lossless.dcm", "JPEG-LS"),
-        ("JPGExtended.dcm", "JPEG values of more than 8 bits"),
-        ("image_dfl.dcm", "deflated"),
         ("liver_1frame.dcm", "in 1 bit"),
         ("test-SR.dcm", "holds no picture"),
         ("MR_truncated.dcm", "cut short"),
@@ -342,9 +477,10 @@ def test_what_cannot_be_read_gets_a_sentence(name, words):
 @pytest.mark.parametrize(
     ("syntax", "words"),
     [
-        (MPEG4HP41, "holds a video"),
-        (JPEGLSLossless, "JPEG-LS"),
-        (DeflatedExplicitVRLittleEndian, "deflated"),
+        (MPEG2MPML, r"holds a video \(MPEG2 Main Profile / Main Level\), .*: export its frames"),
+        (MPEG4HP41, r"holds a video \(MPEG-4 AVC/H.264 High Profile / Level 4.1\)"),
+        (HEVCMP51, r"holds a video \(HEVC/H.265 Main Profile / Level 5.1\)"),
+        (HTJ2KLossless, "is compressed by High-Throughput JPEG 2000"),
         ("1.2.3.4.5", "an unknown way"),
     ],
 )
@@ -361,15 +497,37 @@ def test_unread_encodings(syntax, words):
 # Sizes
 
 
+def tiled(side, tile):
+    """The beginning of a JPEG 2000 code stream of one gray picture in tiles."""
+    sides = [side, side, 0, 0, tile, tile, 0, 0]
+    return b"\xff\x4f\xff\x51\x00\x29\x00\x00" + b"".join(n.to_bytes(4, "big") for n in sides) + b"\0\1\7\1\1"
+
+
 def test_size_is_judged_before_decoding(monkeypatch):
-    monkeypatch.setattr(dicom, "get_decoder", lambda *_: pytest.fail("a decoder was asked"))
+    for name in ("get_decoder", "decoder_of"):
+        monkeypatch.setattr(dicom, name, lambda *_: pytest.fail("a decoder was asked"))
     jpeg = encoded(gray(), "JPEG")
     with pytest.raises(ImageError, match="claims 60000 x 60000 pixels, more than the 40 megapixels"):
         read_dicom(file_of(gray()[None], syntax=JPEGBaseline8Bit, encoded=[jpeg], Rows=60000, Columns=60000))
     with pytest.raises(ImageError, match="MB of memory"):
         read_dicom(file_of(gray(shape=(1, 2, 2, 3), dtype=np.uint32), "RGB", Rows=6000, Columns=6000))
-    with pytest.raises(ImageError, match="damaged"):  # the JPEG is of another size
-        read_dicom(file_of(gray()[None], syntax=JPEGBaseline8Bit, encoded=[jpeg], Rows=HEIGHT - 1))
+    lossless, jpeg_ls = imagecodecs.jpeg8_encode(gray(), lossless=True), imagecodecs.jpegls_encode(gray())
+    coded = {JPEGBaseline8Bit: jpeg, JPEGLossless: lossless, JPEGLSLossless: jpeg_ls}
+    coded[JPEG2000Lossless] = encoded(gray(), "JPEG2000", no_jp2=True)
+    for syntax, code in coded.items():
+        with pytest.raises(ImageError, match="damaged"):  # the frame itself is of another size
+            read_dicom(file_of(gray()[None], syntax=syntax, encoded=[code], Rows=HEIGHT - 1))
+        with pytest.raises(ImageError, match="damaged"):  # or of more colours
+            read_dicom(file_of(gray(shape=(1, HEIGHT, WIDTH, 3)), "RGB", syntax, [code]))
+    with pytest.raises(ImageError, match="damaged"):  # or of another kind
+        read_dicom(file_of(gray()[None], syntax=JPEGLossless, encoded=[jpeg]))
+    with pytest.raises(ImageError, match="damaged"):
+        read_dicom(file_of(gray()[None], syntax=JPEGBaseline8Bit, encoded=[jpeg + b"\xff\xda" * 101]))
+    with pytest.raises(ImageError, match="more than 4096 tiles"):
+        many = file_of(np.zeros((1, 128, 128), np.uint8), syntax=JPEG2000Lossless, encoded=[tiled(128, 1)])
+        read_dicom(many)
+    with pytest.raises(ImageError, match="MB of memory"):
+        read_dicom(file_of(gray(shape=(1, 8, 8, 3)), "RGB", JPEG2000Lossless, [b"none"], Rows=6000, Columns=6000))
     with pytest.raises(ImageError, match="damaged"):
         read_dicom(file_of(gray()[None], Rows=HEIGHT + 1))
     with pytest.raises(ImageError, match="shows nothing"):
@@ -395,7 +553,22 @@ def test_loops_may_be_larger_than_stills(tmp_path):
 def tenths():
     loop = np.stack([cv2.GaussianBlur(gray(seed), (0, 0), 3) for seed in range(3)])
     jpegs = [encoded(one, "JPEG", quality=95) for one in loop]
-    return {
+    deep, rgb = smooth(), gray(shape=(HEIGHT, WIDTH, 3))
+    twelve = {"BitsStored": 12, "HighBit": 11, **WHOLE}
+    coded = {
+        "jpeg of 12 bits": (JPEGExtended12Bit, imagecodecs.jpeg8_encode(deep, bitspersample=12), deep),
+        "lossless jpeg": (JPEGLosslessSV1, imagecodecs.jpeg8_encode(deep, lossless=True, bitspersample=16), deep),
+        "jpeg-ls": (JPEGLSLossless, imagecodecs.jpegls_encode(rgb), rgb),
+        "jpeg 2000": (JPEG2000Lossless, encoded(rgb, "JPEG2000", no_jp2=True), rgb),
+    }
+    made = {
+        kind: file_of(one[None], "RGB", syntax, [code], **SECRETS)
+        if one is rgb
+        else file_of(one[None], "MONOCHROME2", syntax, [code], **twelve, **SECRETS)
+        for kind, (syntax, code, one) in coded.items()
+    }
+    return made | {
+        "deflated": deflated(dataset(loop, **SECRETS)),
         "plain": file_of(loop, **SECRETS),
         "implicit": file_of(loop, syntax=ImplicitVRLittleEndian, **SECRETS),
         "jpeg": file_of(loop, syntax=JPEGBaseline8Bit, encoded=jpegs, **SECRETS),
@@ -403,14 +576,13 @@ def tenths():
     }
 
 
-@pytest.mark.parametrize("kind", ["plain", "implicit", "jpeg", "regions"])
-def test_a_cut_file_is_a_sentence(kind):
-    data = tenths()[kind]
-    for tenth in range(10):
-        with pytest.raises(ImageError) as caught:
-            read_image(data[: len(data) * tenth // 10], "scan.dcm")
-        assert str(caught.value).endswith(".")
-    assert read_image(data).pixels.shape == (HEIGHT, WIDTH)
+def test_a_cut_file_is_a_sentence():
+    for data in tenths().values():
+        for tenth in range(10):
+            with pytest.raises(ImageError) as caught:
+                read_image(data[: len(data) * tenth // 10], "scan.dcm")
+            assert str(caught.value).endswith(".")
+        assert read_image(data).pixels.shape[:2] == (HEIGHT, WIDTH)
 
 
 def test_flipped_bytes_give_a_frame_or_a_sentence():
@@ -418,7 +590,7 @@ def test_flipped_bytes_give_a_frame_or_a_sentence():
     for data in tenths().values():
         for _ in range(40):
             broken = np.frombuffer(data, np.uint8).copy()
-            where = generator.integers(132, min(len(data), 1500), 3)
+            where = generator.integers(132, len(data), 3)
             broken[where] ^= generator.integers(1, 256, 3).astype(np.uint8)
             try:
                 assert read_dicom(broken.tobytes()).pixels.dtype == np.uint8
@@ -470,7 +642,7 @@ def test_names_of_what_claims_to_be_dicom_are_not_shown():
     assert "Erika" not in shown_name(b"no DICOM at all", "Erika.dcm")
     assert "Erika" not in shown_name(file_of(gray()[None]), "Erika.png")
     assert shown_name(b"", "scan.png") == "scan.png"
-    with pytest.raises(ImageError, match=r"DICOM \w{8} has the extension .png of another type"):
+    with pytest.raises(ImageError, match=r"DICOM \w{8} has the extension of another type"):
         read_image(file_of(gray()[None]), "Erika.png")
 
 
@@ -531,8 +703,6 @@ def test_where_nothing_is_known_a_note_says_so():
     [
         ({}, None),
         ({"PixelSpacing": [0.25, 0.25]}, 0.25),
-        ({"ImagerPixelSpacing": [0.3, 0.3]}, 0.3),
-        ({"NominalScannedPixelSpacing": [0.4, 0.4]}, 0.4),
         ({"PixelSpacing": [0.2, 0.2], "ImagerPixelSpacing": [0.3, 0.3]}, 0.2),
         ({"PixelSpacing": [0.2, 0.203]}, (0.2 * 0.203) ** 0.5),
         ({"SequenceOfUltrasoundRegions": [region()]}, 0.2),
@@ -556,6 +726,8 @@ def test_pixel_size(tags, expected):
         ({"SequenceOfUltrasoundRegions": [region(delta=(0.02, 0.03))]}, "not square"),
         ({"PixelSpacing": [0.0, 0.0]}, "makes no sense"),
         ({"PixelSpacing": [0.2]}, "makes no sense"),
+        ({"ImagerPixelSpacing": [0.3, 0.3]}, "not in the body"),
+        ({"NominalScannedPixelSpacing": [0.4, 0.4]}, "not in the body"),
     ],
 )
 def test_a_pixel_size_that_cannot_be_used_is_a_note(tags, words):

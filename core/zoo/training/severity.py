@@ -20,6 +20,7 @@ import pandas as pd
 from core.corruption import CORRUPTIONS, corrupt
 from core.corruption.severity import LEVELS, intensity_of
 from core.datasets import Table, read_pixels
+from core.datasets.items import item_name
 from core.datasets.phantoms import phantoms
 from core.evaluation import Share
 from core.parallel import in_threads
@@ -145,7 +146,7 @@ def train_detector(
         plan = Plan.draw(len(rows), settings.copies, kinds, settings.seed + number)
         report(f"features of {len(plan.steps)} {side} samples made of {len(rows)} frames")
         identity = {
-            "paths": [f"{Path(path).name}" for path in rows.frame["path"]],
+            "paths": [item_name(path) for path in rows.frame["path"]],
             "plan": plan.fingerprint(),
             "trunk": [settings.backbone, size, weights_fingerprint(trunk)],
         }

@@ -176,7 +176,7 @@ def test_a_loop_that_is_cut_short_or_claims_too_much_is_one_row(archive, network
     (rows,) = list(rows_of(source, entries, networks))
     assert [(row["path"], row["frame"]) for row in rows] == [("cut.dcm", 0), *(("loop.dcm", n) for n in range(3))]
     assert "cut short" in rows[0]["error"]
-    monkeypatch.setattr("core.screening.engine.MOST_FRAMES", 2)
+    monkeypatch.setattr("core.dicom.MOST_FRAMES", 2)
     (rows,) = list(rows_of(source, entries[1:], networks))
     assert len(rows) == 1
     assert "claims 3 frames" in rows[0]["error"]
