@@ -23,7 +23,7 @@ from typing import BinaryIO
 from core.datasets.layouts import IMAGE_SUFFIXES
 from core.errors import DatasetError, ImageError
 from core.image_formats import DICOM_EXTENSIONS, is_dicom
-from core.images import MAX_DICOM_BYTES, check_length, display_name, shown_name
+from core.images import check_length, display_name, shown_name, with_rest
 
 MAX_ENTRIES = 1_000_000
 MAX_RATIO = 200
@@ -34,7 +34,16 @@ _BEGINNING = 132
 _ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
 _SUFFIXES = (*IMAGE_SUFFIXES, *DICOM_EXTENSIONS)
 _NUMBERED = re.compile(r"\.\d*")
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    ValueError,  # a member that begins before the file does
+)
 
 
 @dataclass(frozen=True)
@@ -186,10 +195,10 @@ class ZipSource(Source):
     def entries(self) -> list[Entry]:
         found, seen, self.left_out = [], set(), 0
         for member in self._archive.infolist():
-            if member.is_dir():
+            if member.filename.endswith("/"):
                 continue
             name = PurePosixPath(member.filename).name
-            if not may_be_frame(name) or "__MACOSX" in PurePosixPath(member.filename).parts:
+            if not name or not may_be_frame(name) or "__MACOSX" in PurePosixPath(member.filename).parts:
                 self.left_out += 1
                 continue
             stamp = f"{member.file_size}:{member.CRC:08x}"
@@ -293,7 +302,7 @@ def _bounded(file: BinaryIO, size: int, name: str) -> bytes:
     """All of a file, and no more than an image may have, whatever it claims."""
     beginning = file.read(_BEGINNING)
     check_length(beginning, size, display_name(name))
-    data = beginning + file.read(MAX_DICOM_BYTES + 1 - len(beginning))
+    data = with_rest(beginning, file)
     check_length(beginning, len(data), display_name(name))
     return data
 
