@@ -545,8 +545,7 @@ class JpegReader(Reader):
             raise damaged(file, cls.name)
         most_across, most_down = (max(one) for one in zip(*samplings, strict=True))
         blocks = sum(
-            -(-width * across // (8 * most_across)) * -(-height * down // (8 * most_down))
-            for across, down in samplings
+            -(-width * across // (8 * most_across)) * -(-height * down // (8 * most_down)) for across, down in samplings
         )
         # No Huffman code is shorter than a bit: one for a block's mean, and outside of progressive files one to end it.
         bits = 1 if marker in cls._PROGRESSIVE_FRAMES else 2

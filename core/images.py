@@ -213,7 +213,7 @@ def _read_file(source: str | Path) -> bytes:
             raise ImageError(f"{shown} is no ordinary file: choose an image file.")
         with path.open("rb") as file:
             beginning = file.read(_BEGINNING)
-            check_length(beginning, status.st_size, display_name(path.name))
+            check_length(beginning, status.st_size, shown_name(beginning, path.name))
             return with_rest(beginning, file)  # the file may be growing
     except FileNotFoundError as error:
         raise ImageError(f"There is no file {shown}: check the path.") from error

@@ -137,7 +137,9 @@ def paths_in(folder: Path, names: Iterable[str], file: str, advice: str) -> list
     names = list(names)
     for row, name in enumerate(names):
         if name.startswith("/") or ".." in Path(name).parts:
-            raise DatasetError(f"{file} names {quoted(name)} in line {row + 2}, which leads out of its folder; {advice}.")
+            raise DatasetError(
+                f"{file} names {quoted(name)} in line {row + 2}, which leads out of its folder; {advice}."
+            )
     return [str(folder / name) for name in names]
 
 

@@ -146,12 +146,13 @@ class FolderSource(Source):
         if shown != name:
             # Bytes that are no UTF-8: no table could hold such a name.
             return Entry(shown, "name", 0, f"{display_name(shown)} has a name that is no text: rename the file.")
-        if path.is_symlink() and not path.resolve().is_relative_to(self.path.resolve()):
-            return Entry(name, "link", 0, f"{display_name(name)} is a link that leaves the folder: copy the file here.")
         try:
             status = path.stat()
         except OSError as error:
             return Entry(name, "gone", 0, f"{display_name(name)} cannot be opened ({error.strerror}): check the file.")
+        # Only now: a link to itself leads nowhere that could be compared.
+        if path.is_symlink() and not path.resolve().is_relative_to(self.path.resolve()):
+            return Entry(name, "link", 0, f"{display_name(name)} is a link that leaves the folder: copy the file here.")
         if not stat.S_ISREG(status.st_mode):
             return Entry(name, "special", 0, f"{display_name(name)} is no ordinary file: choose an image file.")
         return Entry(name, f"{status.st_size}:{status.st_mtime_ns}", status.st_size)

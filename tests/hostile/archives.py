@@ -22,10 +22,16 @@ _LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 
 def archive(*members: tuple[str | zipfile.ZipInfo, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     """A ZIP of these members and the good frame."""
+    return zip_of(*members, (GOOD, good_picture()), compression=compression)
+
+
+def zip_of(*members: tuple[str | zipfile.ZipInfo, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A ZIP of these members, dated as none are: the same members give the same bytes."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as made:
-        for name, data in (*members, (GOOD, good_picture())):
-            made.writestr(name, data)
+    with zipfile.ZipFile(buffer, "w") as made:
+        for name, data in members:
+            info = name if isinstance(name, zipfile.ZipInfo) else zipfile.ZipInfo(name)
+            made.writestr(info, data, compression)
     return buffer.getvalue()
 
 
@@ -130,7 +136,10 @@ def archive_cases() -> tuple[Case, ...]:
     picture, large = good_picture(), _of_zeros(99, bytes(128) + b"DICM")
     plain = archive(("a.png", picture), ("folder/b.png", picture), compression=zipfile.ZIP_STORED)
     found = [
-        *(Case("ZIP", one.what, one.file, one.data, NO_ZIP if one.data else "is empty") for one in cuts("ZIP", "set.zip", plain)),
+        *(
+            Case("ZIP", one.what, one.file, one.data, NO_ZIP if one.data else "is empty")
+            for one in cuts("ZIP", "set.zip", plain)
+        ),
         *flips("ZIP", "set.zip", plain, FLIPS),
     ]
     inner = archive(("a.png", picture))
@@ -145,7 +154,10 @@ def archive_cases() -> tuple[Case, ...]:
         ),
         "a bomb whose members share one place": (_shared(2000), BOMB),
         "a member that claims sixteen exabytes": (_zip64(2**64 - 1), BOMB),
-        "a directory said to lie beyond the file": (_changed(plain, (_END, 16, "<I", 2**31)), r"is damaged within the ZIP"),
+        "a directory said to lie beyond the file": (
+            _changed(plain, (_END, 16, "<I", 2**31)),
+            r"is damaged within the ZIP",
+        ),
         "a directory said to be larger than the file": (_changed(plain, (_END, 12, "<I", 2**31)), NO_ZIP),
         "a name that is no UTF-8 but is said to be": (raw_archive(_empty(b"caf\xe9.png")), NO_ZIP),
         "an archive of two disks, the first missing": (b"PK\x07\x08" + plain[4:100], r"is not an image"),
@@ -178,16 +190,25 @@ def archive_cases() -> tuple[Case, ...]:
         "deflated bytes said to be LZMA": (_with_bad(8, 10, "<H", 14), r"is damaged within the ZIP"),
         "deflated bytes said to be bzip2": (_with_bad(8, 10, "<H", 12), r"is damaged within the ZIP"),
         "a wrong checksum": (_with_bad(14, 16, "<I", 4711), r"is damaged within the ZIP"),
-        "a member whose own name differs": (_with_bad(30, 46, "<B", 90).replace(b"Zad.png", b"bad.png", 1), r"is damaged within the ZIP"),
+        "a member whose own name differs": (
+            _with_bad(30, 46, "<B", 90).replace(b"Zad.png", b"bad.png", 1),
+            r"is damaged within the ZIP",
+        ),
         "a member that claims less than it holds": (_with_bad(22, 24, "<I", 10), r"is damaged within the ZIP"),
         "a member that claims more than it holds": (_with_bad(22, 24, "<I", 10**6), READ),
-        "a member that begins beyond the file": (_changed(archive(("bad.png", picture)), (_CENTRAL, 42, "<I", 2**31)), r"is damaged within the ZIP"),
+        "a member that begins beyond the file": (
+            _changed(archive(("bad.png", picture)), (_CENTRAL, 42, "<I", 2**31)),
+            r"is damaged within the ZIP",
+        ),
         "an archive within it": (archive(("inner.zip", inner)), READ),
         "thirty archives, each within the next": (deep, READ),
         "an archive within it that claims to be a frame": (archive(("inner.png", inner)), r"ZIP file"),
         "a frame of 25 MB": (archive(("large.png", picture + bytes(25 * 2**20))), r"larger than 20 MB"),
         "a bitmap of 90 MB of zeros": (archive(("large.bmp", b"BM" + bytes(90 * 2**20))), r"larger than 20 MB"),
-        "a cine loop of 210 MB": (raw_archive((b"loop.dcm", _of_zeros(1)[0], 201 * 2**20, 0)), r"larger than 200 MB|damaged within the ZIP|times its own size"),
+        "a cine loop of 210 MB": (
+            raw_archive((b"loop.dcm", _of_zeros(1)[0], 201 * 2**20, 0)),
+            r"larger than 200 MB|damaged within the ZIP|times its own size",
+        ),
         "a cine loop of 99 MB of zeros": (
             raw_archive((b"loop.dcm", *large)),
             r"DICOM .* damaged|DICOM .* cut short",

@@ -70,7 +70,7 @@ def faults_of(sentence: str) -> list[str]:
     """What keeps a text from being a sentence for a user; empty where nothing does."""
     found = {
         "is empty": not sentence.strip(),
-        "does not end like a sentence": not sentence.rstrip().endswith((".", ")")),
+        "does not end like a sentence": not sentence.rstrip().endswith((".", ")")) and "or run: " not in sentence,
         "has several lines": len(sentence.strip().splitlines()) > 1,
         "is a trace": "Traceback" in sentence or 'File "' in sentence,
         "holds characters that no terminal should get": any(not c.isprintable() for c in sentence.strip()),

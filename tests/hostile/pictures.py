@@ -84,9 +84,13 @@ def png(
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
+def sound_pngs() -> dict[str, bytes]:
+    deep = noise().astype(np.uint16) * 257
+    return {f"{name}.png": saved(one, "PNG") for name, one in (("gray", noise()), ("colour", noise(3)), ("deep", deep))}
+
+
 def _pngs() -> list[Case]:
-    sound = {"gray.png": saved(noise(), "PNG"), "colour.png": saved(noise(3), "PNG")}
-    sound["deep.png"] = saved(noise().astype(np.uint16) * 257, "PNG")
+    sound = sound_pngs()
     found = [case for name, data in sound.items() for case in cuts("PNG", name, data)]
     found += [case for name, data in sound.items() for case in flips("PNG", name, data, FLIPS_EACH)]
     gray = sound["gray.png"]
@@ -117,7 +121,10 @@ def _pngs() -> list[Case]:
         "a chunk that claims four gigabytes": (gray[:33] + b"\xff\xff\xff\xff" + gray[37:], CUT),
         "no data chunk": (gray[:33] + chunk(b"IEND", b""), DAMAGED),
         "no header chunk": (gray[:8] + gray[33:], DAMAGED),
-        "two headers that differ": (gray[:33] + chunk(b"IHDR", struct.pack(">IIBBBBB", 9, 9, 8, 0, 0, 0, 0)) + gray[33:], EITHER),
+        "two headers that differ": (
+            gray[:33] + chunk(b"IHDR", struct.pack(">IIBBBBB", 9, 9, 8, 0, 0, 0, 0)) + gray[33:],
+            EITHER,
+        ),
         "a hundred megabytes of text, deflated": (
             png(between=chunk(b"zTXt", b"x\0\0" + zeros_deflated(100))),
             READ,
@@ -183,12 +190,16 @@ def jpeg_scan(data: bytes, components: int = 1, last: int = 63) -> bytes:
     return tables + b"\xff\xda" + struct.pack(">H", len(head) + 2) + head + data
 
 
-def _jpegs() -> list[Case]:
-    sound = {
+def sound_jpegs() -> dict[str, bytes]:
+    return {
         "baseline.jpg": saved(noise(3), "JPEG", quality=90),
         "progressive.jpg": saved(noise(3), "JPEG", quality=90, progressive=True),
         "gray.jpg": saved(noise(), "JPEG", quality=90),
     }
+
+
+def _jpegs() -> list[Case]:
+    sound = sound_jpegs()
     found = [case for name, data in sound.items() for case in cuts("JPEG", name, data)]
     found += [case for name, data in sound.items() for case in flips("JPEG", name, data, FLIPS_EACH)]
     base, progressive = sound["baseline.jpg"], sound["progressive.jpg"]
@@ -226,7 +237,10 @@ def _jpegs() -> list[Case]:
             DAMAGED,
         ),
         "two hundred passes": (progressive[:-2] + scan * 200 + end, DAMAGED),
-        "a second frame header behind the right one": (base.replace(b"\xff\xda", _frame_of(60000, 60000) + b"\xff\xda", 1), DAMAGED),
+        "a second frame header behind the right one": (
+            base.replace(b"\xff\xda", _frame_of(60000, 60000) + b"\xff\xda", 1),
+            DAMAGED,
+        ),
         "a scan of a megabyte of 0xFF": (base[:-2] + b"\xff" * 2**20 + b"\0" + end, EITHER),
         "a hundred thousand segments": (base[:2] + b"\xff\xfe\0\2" * 100_000 + base[2:], DAMAGED),
         "an EXIF block of tags that share two megabytes": (
@@ -241,7 +255,9 @@ def _jpegs() -> list[Case]:
         ),
         "an EXIF block cut short": (base[:2] + b"\xff\xe1\0\x0cExif\0\0II*\0" + base[2:], READ),
         "a list of four milliards of pictures": (
-            base[:2] + b"\xff\xe2\0\x22MPF\0II*\0\x08\0\0\0\1\0\1\xb0\4\0\1\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0" + base[2:],
+            base[:2]
+            + b"\xff\xe2\0\x22MPF\0II*\0\x08\0\0\0\1\0\1\xb0\4\0\1\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0"
+            + base[2:],
             EITHER,
         ),
         "another picture behind the end": (base + base, READ),
@@ -326,9 +342,9 @@ def with_one(values: np.ndarray, value: float) -> np.ndarray:
     return changed
 
 
-def _tiffs() -> list[Case]:
+def sound_tiffs() -> dict[str, bytes]:
     gray, colour = noise(), noise(3)
-    sound = {
+    return {
         "strips.tif": tiff(colour),
         "strips_big_endian.tif": tiff(colour, ">"),
         "tiles.tif": tiff(colour, tile=16, packed=True),
@@ -337,6 +353,10 @@ def _tiffs() -> list[Case]:
         "jpeg.tif": saved(colour, "TIFF", compression="jpeg"),
         "fax.tif": saved(Image.fromarray(gray).convert("1"), "TIFF", compression="group4"),
     }
+
+
+def _tiffs() -> list[Case]:
+    gray, colour, sound = noise(), noise(3), sound_tiffs()
     found = [case for name, data in sound.items() for case in cuts("TIFF", name, data)]
     found += [case for name, data in sound.items() for case in flips("TIFF", name, data, FLIPS_EACH)]
     plain = tiff(gray)
@@ -390,13 +410,25 @@ def _tiffs() -> list[Case]:
             tiff_of([bomb], ONE_PIXEL | {322: (LONG, [17_000]), 323: (LONG, [17_000])}),
             TOO_LARGE,
         ),
-        "a strip of deflated zeros, a thousand times too long": (tiff_of([bomb], ONE_PIXEL | {278: (LONG, [1])}), EITHER),
+        "a strip of deflated zeros, a thousand times too long": (
+            tiff_of([bomb], ONE_PIXEL | {278: (LONG, [1])}),
+            EITHER,
+        ),
         "strips of four milliards of rows": (tiff(gray, tags={278: (LONG, [2**32 - 1])}), EITHER),
         "tags that share two megabytes": (_sharing_tiff(gray), DAMAGED),
         "a resolution of half a million fractions": (_of_many(gray, 282, 5, 500_000, 8), r"lists more than"),
         "two million strips of a pixel": (
-            tiff_of([bytes(8)], ONE_PIXEL | {257: (LONG, [2_000_000]), 259: (SHORT, [1]), 278: (LONG, [1]),
-                                             273: (LONG, [8] * 2_000_000), 279: None}),
+            tiff_of(
+                [bytes(8)],
+                ONE_PIXEL
+                | {
+                    257: (LONG, [2_000_000]),
+                    259: (SHORT, [1]),
+                    278: (LONG, [1]),
+                    273: (LONG, [8] * 2_000_000),
+                    279: None,
+                },
+            ),
             r"lists more than",
         ),
         "two widths, the second of ten gigapixels": (_doubled(gray, 256, HUGE), EITHER),
@@ -439,7 +471,9 @@ def _of_many(values: np.ndarray, tag: int, kind: int, count: int, size: int) -> 
     """A TIFF with a tag of so many values, all zeros."""
     plain = tiff(values, tags={tag: (LONG, [0])})
     place = plain.index(struct.pack("<HHI", tag, LONG, 1))
-    return plain[:place] + struct.pack("<HHII", tag, kind, count, len(plain)) + plain[place + 12 :] + bytes(count * size)
+    return (
+        plain[:place] + struct.pack("<HHII", tag, kind, count, len(plain)) + plain[place + 12 :] + bytes(count * size)
+    )
 
 
 def _doubled(values: np.ndarray, tag: int, value: int) -> bytes:
@@ -477,15 +511,21 @@ ONE_PIXEL: Tags = {
 # BMP
 
 
-def bmp(width: int, height: int, bits: int, compression: int, data: bytes, *, start: int = 54, header: int = 40) -> bytes:
+def bmp(
+    width: int, height: int, bits: int, compression: int, data: bytes, *, start: int = 54, header: int = 40
+) -> bytes:
     """A BMP of any header. ``start`` is where its rows are said to begin."""
     size = 14 + header + len(data)
     head = b"BM" + struct.pack("<IHHI", size, 0, 0, start)
     return head + struct.pack("<IiiHHIIiiII", header, width, height, 1, bits, compression, 0, 0, 0, 0, 0) + data
 
 
+def sound_bmps() -> dict[str, bytes]:
+    return {"gray.bmp": saved(noise(), "BMP"), "colour.bmp": saved(noise(3), "BMP")}
+
+
 def _bmps() -> list[Case]:
-    sound = {"gray.bmp": saved(noise(), "BMP"), "colour.bmp": saved(noise(3), "BMP")}
+    sound = sound_bmps()
     found = [case for name, data in sound.items() for case in cuts("BMP", name, data)]
     found += [case for name, data in sound.items() for case in flips("BMP", name, data, FLIPS_EACH)]
     rows = bytes(3 * WIDTH * HEIGHT)
@@ -518,7 +558,9 @@ def _bmps() -> list[Case]:
 # DICOM
 
 
-def dicom(frames: np.ndarray, syntax: str = ExplicitVRLittleEndian, encoded: list[bytes] | None = None, **tags: object) -> bytes:
+def dicom(
+    frames: np.ndarray, syntax: str = ExplicitVRLittleEndian, encoded: list[bytes] | None = None, **tags: object
+) -> bytes:
     """A DICOM file of gray frames (N, H, W) uint8 with somebody's name in it, its tags changed or (None) left out."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = syntax
@@ -541,16 +583,25 @@ def dicom(frames: np.ndarray, syntax: str = ExplicitVRLittleEndian, encoded: lis
     return buffer.getvalue()
 
 
-def _dicoms() -> list[Case]:
-    one, loop = noise()[None], np.stack([noise(), noise()[::-1], noise()[:, ::-1]])
-    jpegs = [saved(frame, "JPEG", quality=90) for frame in loop]
-    runs = _run_lengths(loop)
-    sound = {
-        "Mustermann single.dcm": dicom(one),
-        "Mustermann loop.dcm": dicom(loop),
-        "Mustermann jpeg.dcm": dicom(loop, JPEGBaseline8Bit, jpegs),
-        "Mustermann runs.dcm": dicom(loop, RLELossless, runs),
+def _loop() -> tuple[np.ndarray, list[bytes]]:
+    """Three frames, and each as JPEG."""
+    loop = np.stack([noise(), noise()[::-1], noise()[:, ::-1]])
+    return loop, [saved(frame, "JPEG", quality=90) for frame in loop]
+
+
+def sound_dicoms() -> dict[str, bytes]:
+    loop, jpegs = _loop()
+    return {
+        f"{SECRET} single.dcm": dicom(loop[:1]),
+        f"{SECRET} loop.dcm": dicom(loop),
+        f"{SECRET} jpeg.dcm": dicom(loop, JPEGBaseline8Bit, jpegs),
+        f"{SECRET} runs.dcm": dicom(loop, RLELossless, _run_lengths(loop)),
     }
+
+
+def _dicoms() -> list[Case]:
+    (loop, jpegs), sound = _loop(), sound_dicoms()
+    one = loop[:1]
     # A header that is cut off before its letters is of no known kind; so are bytes that only end in .dcm.
     found = [case for name, data in sound.items() for case in cuts("DICOM", name, data, EITHER)]
     found += [case for name, data in sound.items() for case in flips("DICOM", name, data, FLIPS_EACH)]
@@ -599,7 +650,7 @@ def _dicoms() -> list[Case]:
         "a letter under its name": (b"Patient: Mustermann, Erika. " * 9, NO_IMAGE),
         "nothing under its name": (b"", "is empty"),
     }
-    return found + [Case("DICOM", what, "Mustermann Erika.dcm", data, says) for what, (data, says) in made.items()]
+    return found + [Case("DICOM", what, f"{SECRET} Erika.dcm", data, says) for what, (data, says) in made.items()]
 
 
 def _renamed(data: bytes, syntax: str) -> bytes:
@@ -672,6 +723,11 @@ def _others() -> list[Case]:
 def good_picture() -> bytes:
     """A sound PNG."""
     return saved(noise(), "PNG")
+
+
+def sound_pictures() -> dict[str, bytes]:
+    """Sound files of every kind and layout."""
+    return sound_pngs() | sound_jpegs() | sound_tiffs() | sound_bmps() | sound_dicoms()
 
 
 @cache

@@ -66,11 +66,10 @@ def _manifest_rows() -> Rows:
 def _review_rows() -> Rows:
     header = ["reader", "model", "data", "image_id", "label", "predicted", "queue", "reading", "right_label", "valid"]
     header += ["causes", "comment", "made_at", "review_id"]
-    return [header] + [
-        ["Ada", MODEL, "phantoms", f"phantom-BPD-unseen-{number}", "BPD", "NT", "random", "BPD", "BPD", "yes", "too_far"]
-        + ["a comment", "2026-11-21T18:00:00+00:00", f"{number:032x}"]
-        for number in range(3)
-    ]
+    answers = ["Ada", MODEL, "phantoms", "", "BPD", "NT", "random", "BPD", "BPD", "yes", "too_far", "a comment"]
+    numbered = ((f"phantom-BPD-unseen-{number}", f"{number:032x}") for number in range(3))
+    made_at = "2026-11-21T18:00:00+00:00"
+    return [header, *([*answers[:3], image, *answers[4:], made_at, one] for image, one in numbered)]
 
 
 FORMS = {
@@ -135,7 +134,10 @@ def _common(form: Form) -> dict[str, tuple[bytes, str]]:
         "a quote in the header that never closes": (b'"' + form.sound, REFUSED),
         "a cell of a million letters": (form.with_cell(header[0], "x" * MILLION), REFUSED),
         "a column's name of a million letters": (form.written([["x" * MILLION, *header[1:]], first]), REFUSED),
-        "a million cells in a row": (form.written([header, first]) + form.separator.encode() * MILLION + b"\r\n", REFUSED),
+        "a million cells in a row": (
+            form.written([header, first]) + form.separator.encode() * MILLION + b"\r\n",
+            REFUSED,
+        ),
         "a hundred thousand columns": (form.written([[*header, *map(str, range(100_000))], first]), EITHER),
         "a row too short": (form.written([header, first[:-1]]), REFUSED),
         "a row of one cell": (form.written([header, first[:1]]), REFUSED),
@@ -143,19 +145,28 @@ def _common(form: Form) -> dict[str, tuple[bytes, str]]:
         "all rows too long": (form.written([header, *([*row, "more"] for row in form.rows[1:])]), REFUSED),
         "all rows too long by an empty cell": (form.written([header, *(["", *row] for row in form.rows[1:])]), REFUSED),
         "another separator": (text.replace(form.separator, "\t").encode(), REFUSED),
-        "column names in capitals": (text.replace(text.splitlines()[0], text.splitlines()[0].upper()).encode(), REFUSED),
+        "column names in capitals": (
+            text.replace(text.splitlines()[0], text.splitlines()[0].upper()).encode(),
+            REFUSED,
+        ),
         "every cell empty": (form.written([header, [""] * len(header)]), REFUSED),
         "a picture": (saved(np.zeros((50, 50), np.uint8), "PNG"), REFUSED),
         "a gzip of itself": (gzip.compress(form.sound, mtime=0), REFUSED),
         "noise": (np.random.default_rng(5).bytes(5000), REFUSED),
         "JSON": (b'[{"filename": "x"}]', REFUSED),
         "a page of the web": (b"<!DOCTYPE html><html><body>404, not found</body></html>", REFUSED),
-        "the same column twice": (form.written([[header[0], *row] if row is header else [row[0], *row] for row in form.rows]), REFUSED),
+        "the same column twice": (
+            form.written([[header[0], *row] if row is header else [row[0], *row] for row in form.rows]),
+            REFUSED,
+        ),
         "the same column twice but for a space": (
             form.written([[header[0] + " ", *row] if row is header else [row[0], *row] for row in form.rows]),
             REFUSED,
         ),
-        "a column of a row's number before": (form.written([["", *header], *([str(n), *row] for n, row in enumerate(form.rows[1:]))]), EITHER),
+        "a column of a row's number before": (
+            form.written([["", *header], *([str(n), *row] for n, row in enumerate(form.rows[1:]))]),
+            EITHER,
+        ),
         "a number as a word": (form.with_cell(form.number, "ten"), REFUSED),
         "a number with a comma": (form.with_cell(form.number, "0,1"), REFUSED),
         "a number that is none": (form.with_cell(form.number, "nan"), REFUSED),
@@ -164,20 +175,19 @@ def _common(form: Form) -> dict[str, tuple[bytes, str]]:
         "a number of ten thousand digits": (form.with_cell(form.number, "9" * 10_000), REFUSED),
         "a number in digits of another script": (form.with_cell(form.number, "٣"), EITHER),
         "a negative number": (form.with_cell(form.number, "-4"), EITHER if form.kind == PLANES else REFUSED),
-        "a formula": (form.with_cell(header[1], "=HYPERLINK(\"http://evil.example\")"), EITHER),
+        "a formula": (form.with_cell(header[1], '=HYPERLINK("http://evil.example")'), EITHER),
         "a cell of terminal commands": (form.with_cell(header[last], "\x1b[31mred\x1b[0m"), EITHER),
     }
     for place, name in enumerate(header):
         rows = [[cell for at, cell in enumerate(row) if at != place] for row in form.rows]
-        made[f"no column {name.strip()!r}"] = (form.written(rows), _missing(form, name))
+        made[f"no column {name.strip()!r}"] = (form.written(rows), REFUSED)
     return made
 
 
-def _missing(form: Form, name: str) -> str:
-    """Of a manifest some columns may be missing."""
-    if form.kind != PHANTOMS:
-        return REFUSED
-    return REFUSED if name in ("file", "plane", "seed", "settings") else EITHER
+def _if_told(form: Form, data: bytes, says: str) -> str:
+    """A manifest is told from other tables of its name by its header; any other is passed over, not refused."""
+    header = form.written(form.rows[:1])
+    return says if says == READ or data.removeprefix(b"\xef\xbb\xbf").startswith(header) else EITHER
 
 
 def _names(form: Form) -> dict[str, tuple[bytes, str]]:
@@ -216,7 +226,11 @@ def _reviews(form: Form) -> dict[str, tuple[bytes, str]]:
         "a time after all times": ("made_at", "9999-12-31T23:59:59-23:59", r"Line 2"),
         "a time of a hundred thousand digits": ("made_at", "2" * 100_000, r"The time .* is none"),
         "a comment of three thousand letters": ("comment", "x" * 3000, r"at most 2000"),
-        "a comment of half a character": ("comment", "x\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), EITHER),
+        "a comment of half a character": (
+            "comment",
+            "x\ud800".encode("utf-8", "surrogatepass").decode("latin-1"),
+            EITHER,
+        ),
         "a name of control characters": ("reader", "A\x07da", r"control character"),
         "a name of spaces": ("reader", "   ", r"is missing"),
         "a number that is no number": ("review_id", "not hexadecimal", r"hexadecimal"),
@@ -238,6 +252,8 @@ def table_cases() -> tuple[Case, ...]:
     for form in FORMS.values():
         made = _common(form)
         made |= _reviews(form) if form.kind == REVIEWS else _names(form)
+        if form.kind == PHANTOMS:
+            made = {what: (data, _if_told(form, data, says)) for what, (data, says) in made.items()}
         found += [Case(form.kind, what, form.file, data, says) for what, (data, says) in made.items()]
         found += cuts(form.kind, form.file, form.sound, EITHER)
     return tuple(found)
