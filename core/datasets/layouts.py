@@ -74,12 +74,11 @@ def read_list(path: Path, separator: str, needed: tuple[str, ...], advice: str) 
             columns = [column.strip() for column in next(reader, [])]
             _check_columns(columns, needed, path.name, advice)
             for cells in filter(None, reader):
+                line = f"line {reader.line_num} of {path.name}"
                 if len(cells) != len(columns):
-                    raise DatasetError(
-                        f"{path.name} has {len(cells)} cells instead of {len(columns)} in line {reader.line_num}; {advice}."
-                    )
+                    raise DatasetError(f"There are {len(cells)} cells instead of {len(columns)} in {line}; {advice}.")
                 if any("\0" in cell for cell in cells):
-                    raise DatasetError(f"{path.name} holds a null in line {reader.line_num}; {advice}.")
+                    raise DatasetError(f"There is a null in {line}; {advice}.")
                 rows.append([cell.strip() for cell in cells])
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path.name} cannot be read as a table; {advice}.") from error

@@ -23,7 +23,7 @@ def about(case: Case) -> Iterator[None]:
 
 
 def answer_to(case: Case, read: Callable[[], object]) -> str:
-    """The sentence that a case is refused with; empty where it is read. Any other error is one of ours and is raised."""
+    """The sentence that a case is refused with; empty where it is read. Any other error is a defect and is raised."""
     with about(case):
         try:
             read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 
 from .case import EITHER, READ, Case
@@ -29,20 +30,25 @@ def is_small(case: Case) -> bool:
     return len(case.data) <= LARGEST and "6300 x 6300" not in case.what
 
 
+def _is_run(case: Case) -> bool:
+    """Of what may be read, each time with all stages of preprocessing behind it, a third."""
+    return is_small(case) and (refused(case) or zlib.crc32(str(case).encode()) % 3 == 0)
+
+
 CHANNELS: dict[str, Takes] = {
-    "loaders": {kind: _all for kind in (*PICTURES, NAMES, "ZIP", HC18, PLANES, PHANTOMS, REVIEWS, CARD, WEIGHTS)},
+    "loaders": dict.fromkeys((*PICTURES, NAMES, "ZIP", HC18, PLANES, PHANTOMS, REVIEWS, CARD, WEIGHTS), _all),
     "command line, in process": {
-        **{kind: is_small for kind in PICTURES},
+        **dict.fromkeys(PICTURES, _is_run),
         "ZIP": lambda case: case.says.startswith("cannot be read") or "times its own" in case.says,
-        **{kind: _all for kind in (HC18, PLANES, PHANTOMS, REVIEWS)},
-        CARD: refused,
+        **dict.fromkeys((HC18, PLANES, PHANTOMS, REVIEWS), _all),
+        **dict.fromkeys((CARD, WEIGHTS), refused),
     },
     "uploads": {
-        **{kind: is_small for kind in (*PICTURES, NAMES)},
+        **dict.fromkeys((*PICTURES, NAMES), is_small),
         "ZIP": is_small,
         REVIEWS: lambda case: case.what in UPLOADED_REVIEWS,
     },
-    "screening": {kind: is_small for kind in (*PICTURES, "ZIP")},
+    "screening": dict.fromkeys((*PICTURES, "ZIP"), is_small),
 }
 UPLOADED_REVIEWS = (
     "nothing",
