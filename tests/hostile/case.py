@@ -10,7 +10,8 @@ READ = "(read)"
 """The input is sound, or sound enough: it must be read."""
 EITHER = "(read or refused)"
 """Bytes changed at random: what comes of them may differ between versions of a decoder, a trace never does."""
-LONGEST_SENTENCE = 700
+LONGEST_SENTENCE = 1000
+"""Room for a file's name three times, and for what there is to say."""
 SEED = 7
 FLIPPED = 6
 
