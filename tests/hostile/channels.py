@@ -13,6 +13,8 @@ PICTURES = ("PNG", "JPEG", "TIFF", "BMP", "DICOM", "other kind")
 NAMES = "name"
 LARGEST = 4 * 2**20
 """Bytes of a file that is uploaded or written to disk many times over."""
+UPLOADED = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".ima")
+"""Endings that the pickers of images take."""
 Takes = Mapping[str, Callable[[Case], bool]]
 
 
@@ -41,8 +43,9 @@ def _of(count: int, case: Case) -> bool:
 
 
 def _can_be_sent(case: Case) -> bool:
-    """Whether a browser can send a file of this name, and the uploader takes one of its ending."""
-    return case.file.encode(errors="replace").decode() == case.file and not case.file.endswith(".csv")
+    """Whether a browser can send a file of this name, and Streamlit's uploader takes it."""
+    is_text = case.file.encode(errors="replace").decode() == case.file and "\0" not in case.file
+    return is_text and case.file.lower().endswith(UPLOADED)
 
 
 CHANNELS: dict[str, Takes] = {
