@@ -16,7 +16,7 @@ from ..hostile.archives import GOOD, archive_cases
 from ..hostile.case import READ, Case
 from ..hostile.channels import NAMES, PICTURES, cases_for, refused
 from ..hostile.memory import bounded_memory
-from ..hostile.pictures import SECRET, good_picture, noise, picture_cases, saved
+from ..hostile.pictures import SECRET, good_picture, noise, picture_cases
 from ..hostile.tables import CLASSES, FORMS, MODEL, REVIEWS, table_cases
 
 # Pillow's and pydicom's remarks on broken metadata, which core silences outside pytest
