@@ -235,9 +235,9 @@ def test_processes_end_with_two_a_sentence_and_little_memory(commands):
         assert megabytes < usual + MOST_MB, name
 
 
-def test_a_process_reads_the_good_picture_among_hundreds_of_bad_ones(tmp_path):
+def test_a_process_reads_the_good_picture_among_many_bad_ones(tmp_path):
     """TensorFlow's own lines stand between ours."""
-    cases = [case for case in cases_for(DOOR, picture_cases(), *PICTURES) if refused(case)]
+    cases = [case for case in cases_for(DOOR, picture_cases(), *PICTURES) if refused(case)][::3]
     paths = [written(tmp_path, number, case) for number, case in enumerate(cases)]
     good = tmp_path / "good.png"
     good.write_bytes(good_picture())

@@ -7,7 +7,6 @@ from collections import Counter
 from .archives import archive_cases
 from .case import READ, faults_of
 from .cases import all_cases
-from .models import model_cases
 from .pictures import SECRET, picture_cases
 from .tables import table_cases
 
@@ -30,7 +29,7 @@ def test_a_fault_of_a_sentence_is_found():
 
 
 def test_building_the_inputs_again_gives_the_same():
-    for build in (picture_cases, archive_cases, table_cases, model_cases):
+    for build in (picture_cases, archive_cases, table_cases):
         assert build.__wrapped__() == build()
 
 
