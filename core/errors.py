@@ -43,3 +43,11 @@ class MeasurementError(PlaneLabError):
 
 class ClusterError(PlaneLabError):
     """Processes that were to share the work cannot be reached, or died."""
+
+
+LONGEST_QUOTE = 80
+
+
+def quoted(text: str) -> str:
+    """A cell or name of somebody's file for a sentence: in quotes, printable, and cut where it is long."""
+    return repr(text) if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]!r}..."

@@ -30,8 +30,12 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 # A progressive JPEG may hold any number of passes over the whole picture in a few bytes each; real ones hold ten.
 MAX_JPEG_PASSES = 100
+# Real ones have a few hundred, for profiles and thumbnails; five million would fit into what an upload may hold.
+MAX_JPEG_SEGMENTS = 10_000
 # Deflate cannot expand by more than this, so a PNG whose data are shorter cannot be complete.
 MAX_DEFLATE_RATIO = 1032
+# A list of numbers in a TIFF becomes objects of Python's; the longest that pictures need says where 16 x 16 tiles lie.
+MAX_TIFF_NUMBERS = 200_000
 # Bytes put behind a JPEG's data to see whether its decoder still wants some: unlike the zeros that it makes up itself.
 JPEG_PADDING = b"\x55\xaa\xb6\x6d" * 128
 # Forty megapixels of 8-bit colour. Only 16-bit colour can ask for more, in a small file.
@@ -320,6 +324,14 @@ class TiffDirectories:
         ends = [where + count * self._size_of(kind) for kind, count, where in self._tags.values()]
         return max([end, *ends]) <= len(self._data)
 
+    def longest(self) -> int:
+        """How many values the longest tag of the first directory has, text and plain bytes aside."""
+        return max((count for kind, count, _ in self._tags.values() if self._size_of(kind) > 1), default=0)
+
+    def total(self) -> int:
+        """Bytes of all tags of the first directory together, those that share a place counted as often as they do."""
+        return sum(count * self._size_of(kind) for kind, count, _ in self._tags.values())
+
     def numbers(self, tag: int) -> np.ndarray | None:
         """All whole numbers of a tag of the first directory as int64, or None if it has none within the file."""
         kind, count, where = self._tags.get(tag, (0, 0, 0))
@@ -336,10 +348,10 @@ class TiffDirectories:
         return default if numbers is None else int(numbers[0])
 
     def count(self) -> int:
-        """How many directories (pages) hang together, each counted once."""
+        """How many directories (pages) hang together, each counted once and no more than a directory has entries."""
         seen: set[int] = set()
         position = self._first
-        while position and position not in seen and position < len(self._data):
+        while position and position not in seen and position < len(self._data) and len(seen) < self._MOST_ENTRIES:
             try:
                 entries = self._number(position, self._count_size)
                 following = self._number(position + self._count_size + entries * self._entry_size, self._offset_size)
@@ -370,6 +382,7 @@ class PngReader(Reader):
     _SIGNATURE = b"\x89PNG\r\n\x1a\n"
     _GRAY, _RGB, _PALETTE, _GRAY_ALPHA, _RGB_ALPHA = 0, 2, 3, 4, 6
     _CHANNELS: ClassVar[dict[int, int]] = {_GRAY: 1, _RGB: 3, _PALETTE: 1, _GRAY_ALPHA: 2, _RGB_ALPHA: 4}
+    _DEPTHS: ClassVar[dict[int, tuple[int, ...]]] = {_GRAY: (1, 2, 4, 8, 16), _PALETTE: (1, 2, 4, 8)}
 
     @classmethod
     def recognises(cls, data: bytes) -> bool:
@@ -391,9 +404,11 @@ class PngReader(Reader):
         if b"IHDR" not in chunks or len(chunks[b"IHDR"][0]) != 13 or b"IDAT" not in chunks:
             raise damaged(file, cls.name)
         width, height, depth, colour = struct.unpack(">IIBB", chunks[b"IHDR"][0][:10])
+        if colour not in cls._CHANNELS or depth not in cls._DEPTHS.get(colour, (8, 16)):
+            raise damaged(file, cls.name)
         if colour == cls._PALETTE and b"PLTE" not in chunks:
             raise damaged(file, cls.name)
-        bits = depth * cls._CHANNELS.get(colour, 1)
+        bits = depth * cls._CHANNELS[colour]
         check_room(bits, width, height, file)
         row_bytes = (width * bits + 7) // 8
         if row_bytes * height > MAX_DEFLATE_RATIO * sum(map(len, chunks[b"IDAT"])):
@@ -475,8 +490,12 @@ class JpegReader(Reader):
     extensions = (".jpg", ".jpeg", ".jpe", ".jfif")
     _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
     _SCAN, _END, _EXIF, _PICTURES = 0xDA, 0xD9, 0xE1, 0xE2
-    # In a scan, 0xFF is followed by 0 (a value of 255) or by a restart marker until the scan is over.
-    _SCAN_END = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+    # Colour profiles, thumbnails and comments. Pillow would read them, and hostile ones can be made to fill the memory.
+    _METADATA = (frozenset(range(0xE1, 0xF0)) - {0xEE}) | {0xFE}
+    _HUFFMAN_FRAMES, _PROGRESSIVE_FRAMES = (0xC0, 0xC1, 0xC2), (0xC2, 0xCA)
+    # In a scan, 0xFF is followed by 0 (a value of 255) or by a restart marker until the scan is over. A run of 0xFF is
+    # looked at from its beginning only, or a long one would take its length squared.
+    _SCAN_END = re.compile(rb"(?<!\xff)\xff+[^\x00\xff\xd0-\xd7]")
 
     @classmethod
     def recognises(cls, data: bytes) -> bool:
@@ -494,25 +513,52 @@ class JpegReader(Reader):
 
     @classmethod
     def decode(cls, data: bytes, file: str) -> Picture:
-        end, passes, orientation, count = 0, 0, 1, 1
+        end, first_scan, passes, orientation, count = 0, 0, 0, 1, 1
+        frames: list[tuple[int, bytes]] = []
+        head = [data[:2]]
         for marker, position, body in cls._segments(data, file):
-            passes += marker == cls._SCAN
             end = position
-            if marker == cls._EXIF and body.startswith(b"Exif\0\0"):
+            if marker == cls._SCAN:
+                first_scan = first_scan or position
+                passes += 1
+            elif marker == cls._EXIF and body.startswith(b"Exif\0\0"):
                 orientation = orientation_of(body[6:])
             elif marker == cls._PICTURES and body.startswith(b"MPF\0"):
                 count = cls._pictures(body[4:])
-        if passes == 0 or passes > MAX_JPEG_PASSES:
+            if marker in cls._FRAME_MARKERS:
+                frames.append((marker, body))
+            if not passes and marker not in cls._METADATA:
+                head.append(struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body)
+        if passes == 0 or passes > MAX_JPEG_PASSES or len(frames) != 1:
             raise damaged(file, cls.name)
+        cls._check_data(*frames[0], passes, end - first_scan, file)
         notes = frames_note(count)
-        values, _ = cls._complete_pixels(data, end, file, notes)
+        values, _ = cls._complete_pixels(b"".join(head) + data[first_scan:end], file, notes)
         return Picture(upright(values, orientation, notes), tuple(notes))
+
+    @classmethod
+    def _check_data(cls, marker: int, frame: bytes, passes: int, length: int, file: str) -> None:
+        """Raises unless so many bytes can be all of the picture, and its decoder's coefficients have room."""
+        height, width, components = struct.unpack(">HHB", frame[1:6])
+        samplings = [divmod(value, 16) for value in frame[7 : 6 + 3 * components : 3]]
+        if not samplings or len(samplings) != components or not all(across and down for across, down in samplings):
+            raise damaged(file, cls.name)
+        most_across, most_down = (max(one) for one in zip(*samplings, strict=True))
+        blocks = sum(
+            -(-width * across // (8 * most_across)) * -(-height * down // (8 * most_down)) for across, down in samplings
+        )
+        # No Huffman code is shorter than a bit: one for a block's mean, and outside of progressive files one to end it.
+        bits = 1 if marker in cls._PROGRESSIVE_FRAMES else 2
+        if marker in cls._HUFFMAN_FRAMES and blocks * bits > 8 * length:
+            raise cut_short(file)
+        if passes > 1 or marker in cls._PROGRESSIVE_FRAMES:
+            check_room(16 * 64, blocks, 1, file)
 
     @classmethod
     def _segments(cls, data: bytes, file: str) -> Iterator[tuple[int, int, bytes]]:
         """(marker, where it begins, body) of every segment up to the end marker; raises if that is missing."""
         position = 2
-        while True:
+        for _ in range(MAX_JPEG_SEGMENTS):
             start = position
             if data[position : position + 1] not in (b"\xff", b""):
                 raise damaged(file, cls.name)
@@ -537,6 +583,7 @@ class JpegReader(Reader):
                 if scan_end is None:
                     raise cut_short(file)
                 position = scan_end.start()
+        raise damaged(file, cls.name)
 
     @staticmethod
     def _pictures(directory: bytes) -> int:
@@ -546,20 +593,18 @@ class JpegReader(Reader):
             return 1
 
     @classmethod
-    def _complete_pixels(
-        cls, data: bytes, end: int, file: str, notes: list[str]
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Pixels, after a proof that the last scan is whole.
+    def _complete_pixels(cls, bare: bytes, file: str, notes: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Pixels of a file without its end marker, after a proof that the last scan is whole.
 
         A JPEG decoder whose data run dry before the end marker paints the rest gray and says nothing. So the picture
         is decoded once more with bytes added at the end of the data: a complete scan never looks at them, a decoder
         that has run dry paints something else.
         """
-        image = _load(JpegImagePlugin.JpegImageFile, data[:end] + b"\xff\xd9", file, cls.name)
+        image = _load(JpegImagePlugin.JpegImageFile, bare + b"\xff\xd9", file, cls.name)
         fingerprint = _fingerprint(image)
         values = _values(image, file, notes)
         del image  # of the same size as the next one
-        padded = _load(JpegImagePlugin.JpegImageFile, data[:end] + JPEG_PADDING + b"\xff\xd9", file, cls.name)
+        padded = _load(JpegImagePlugin.JpegImageFile, bare + JPEG_PADDING + b"\xff\xd9", file, cls.name)
         if _fingerprint(padded) != fingerprint:
             raise cut_short(file)
         return values
@@ -633,6 +678,11 @@ class TiffReader(Reader):
         """Raises unless the first page's directory and all its strips or tiles are there, within the file."""
         if not directories.is_complete():
             raise cut_short(file)
+        # Pillow keeps a copy of each tag's bytes, and tags may all point at the same ones.
+        if directories.total() > len(data):
+            raise damaged(file, cls.name)
+        if directories.longest() > MAX_TIFF_NUMBERS:
+            raise unsupported(file, f"lists more than {MAX_TIFF_NUMBERS} numbers in one tag")
         get = directories.number
         width, height = get(cls._WIDTH), get(cls._HEIGHT)
         samples = get(cls._SAMPLES, 1)
@@ -641,6 +691,8 @@ class TiffReader(Reader):
             offsets, counts = directories.numbers(cls._TILES), directories.numbers(cls._TILE_BYTES)
             tile_width, tile_height = max(get(cls._TILE_WIDTH, width), 1), max(get(cls._TILE_HEIGHT, height), 1)
             needed = -(-width // tile_width) * -(-height // tile_height) * planes
+            # A tile is decoded as a whole, and may be larger than the picture.
+            check_room(get(cls._BITS, 1) * samples, tile_width, tile_height, file)
         else:
             offsets, counts = directories.numbers(cls._STRIPS), directories.numbers(cls._STRIP_BYTES)
             needed = -(-height // max(get(cls._ROWS_PER_STRIP, height), 1)) * planes
@@ -650,7 +702,7 @@ class TiffReader(Reader):
             counts = np.zeros_like(offsets)
         if len(offsets) < needed or len(counts) != len(offsets) or (offsets < 0).any() or (counts < 0).any():
             raise damaged(file, cls.name)
-        if (offsets + np.maximum(counts, 1) > len(data)).any():
+        if (np.maximum(counts, 1) > len(data) - offsets).any():
             raise cut_short(file)
         bits = get(cls._BITS, 1) * samples
         check_room(bits, width, height, file)

@@ -9,7 +9,9 @@ import hashlib
 import re
 import stat
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -24,6 +26,7 @@ MAX_DICOM_BYTES = 200 * 1024 * 1024
 
 _LONGEST_NAME = 255
 _BEGINNING = 132  # bytes that tell DICOM from the rest
+_BLOCK = 2**20  # bytes read at once
 _OTHER_TYPES = {
     "GIF": re.compile(rb"GIF8[79]a"),
     "WebP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
@@ -216,13 +219,22 @@ def read_file(source: str | Path) -> bytes:
         with path.open("rb") as file:
             beginning = file.read(_BEGINNING)
             check_length(beginning, status.st_size, shown_name(beginning, path.name))
-            return beginning + file.read(MAX_DICOM_BYTES + 1 - len(beginning))  # the file may be growing
+            return with_rest(beginning, file)  # the file may be growing
     except FileNotFoundError as error:
         raise ImageError(f"There is no file {shown}: check the path.") from error
     except ValueError as error:  # a null character
         raise ImageError(f"{shown} is no possible file name: check the path.") from error
     except OSError as error:
         raise ImageError(f"{shown} cannot be opened ({error.strerror}): check the path and its permissions.") from error
+
+
+def with_rest(beginning: bytes, file: BinaryIO) -> bytes:
+    """``beginning`` and what follows it, in all a byte more than any file may have at most; held in memory once."""
+    held = BytesIO()
+    held.write(beginning)
+    while block := file.read(min(_BLOCK, MAX_DICOM_BYTES + 1 - held.tell())):
+        held.write(block)
+    return held.getvalue()
 
 
 def check_length(beginning: bytes, length: int, file: str) -> None:

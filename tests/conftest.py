@@ -24,6 +24,7 @@ SIZE = 48
 LONG_FIRST = (
     "tests/browser/",
     "tests/pages/",
+    "tests/hostile/",
     "tests/core/zoo/",
     "tests/core/test_",
     "tests/core/biometry/",

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from core.datasets.layouts import Layout, numbers, read_list, register, table_of_present
+from core.datasets.layouts import Layout, numbers, paths_in, read_list, register, table_of_present
 from core.datasets.problems import Problem, shortened
 from core.datasets.table import Table
-from core.errors import DatasetError
+from core.errors import DatasetError, quoted
 
 TABLE_NAME = "FETAL_PLANES_DB_data.csv"
 FOLDER_NAME = "FETAL_PLANES_ZENODO"
 IMAGES_NAME = "Images"
-SOURCE = "Zenodo (3904280)"
+ADVICE = "use the file as published on Zenodo (3904280)"
 LABELS = {
     "Fetal brain": "brain",
     "Fetal abdomen": "abdomen",
@@ -41,18 +41,17 @@ class FetalPlanes(Layout):
 
     def read(self, folder: Path, head_label: str) -> Table:
         path = _table_path(folder)
-        published = read_list(path, ";", ("Image_name", "Patient_num", "Train", *EXTRA), SOURCE)
-        patients = numbers(published, "Patient_num", path.name, SOURCE).astype(int)
+        published = read_list(path, ";", ("Image_name", "Patient_num", "Train", *EXTRA), ADVICE)
+        patients = numbers(published, "Patient_num", path.name, ADVICE, _are_whole, "a whole number").astype(int)
         unknown = sorted(set(published["Train"]) - set(SPLITS))
         if unknown:
             raise DatasetError(
-                f"{path.name} has {unknown[0]!r} in its column 'Train', which must be 0 or 1; "
-                f"use the file as published on {SOURCE}."
+                f"{path.name} has {quoted(unknown[0])} in its column 'Train', which must be 0 or 1; {ADVICE}."
             )
-        images = path.parent / IMAGES_NAME
+        names = [f"{name}.png" for name in published["Image_name"]]
         rows = pd.DataFrame(
             {
-                "path": [str(images / f"{name}.png") for name in published["Image_name"]],
+                "path": paths_in(path.parent / IMAGES_NAME, names, path.name, ADVICE),
                 "label": published["Plane"].map(LABELS).fillna(""),
                 "patient": [f"patient {number}" for number in patients],
                 "split": published["Train"].map(SPLITS),
@@ -63,11 +62,16 @@ class FetalPlanes(Layout):
         return table_of_present(rows[known], self.name, problems=_unknown_planes(rows.loc[~known, "plane"]))
 
 
+def _are_whole(values: pd.Series) -> pd.Series:
+    """Whether values are whole numbers that a float can tell apart."""
+    return (values % 1 == 0) & (values.abs() < 2**53)
+
+
 def _unknown_planes(planes: pd.Series) -> tuple[Problem, ...]:
     if planes.empty:
         return ()
     names = sorted(planes.unique())
-    sentence = f"{len(planes)} image(s) of a plane that is unknown here were left out: {shortened(map(repr, names))}."
+    sentence = f"{len(planes)} image(s) of a plane that is unknown here were left out: {shortened(map(quoted, names))}."
     return (Problem(sentence, "unknown label", names),)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,12 +12,18 @@ import pandas as pd
 
 from core.datasets.held_out import REAL, examination
 from core.datasets.items import file_and_frame
-from core.datasets.layouts import Layout, register, table_of_present
+from core.datasets.layouts import Layout, paths_in, read_list, register, table_of_present
 from core.datasets.table import Table
-from core.errors import ParameterError
+from core.errors import DatasetError, ParameterError, quoted
 from core.images import read_image
 from core.library import is_phantom_id, open_phantom, phantom_id
 
+MANIFEST = "manifest.csv"
+NEEDED = ("file", "plane", "seed")
+"""Columns that a manifest must have: by them it is told from other tables of that name."""
+ADVICE = "write the frames again with python -m core phantom"
+SEED = re.compile(r"[0-9]{1,20}")
+LONGEST_HEADER = 65536
 PREFIX = "phantom:"
 FORM = "phantom:PLANES:N[:SETTINGS[:SEED]]"
 """How a data set of phantoms is asked for in place of a folder, such as ``phantom:BPD,CRL,NT:300:unseen``."""
@@ -34,14 +41,20 @@ class PhantomFolder(Layout):
     description = "simulated frames with their manifest.csv"
 
     def recognises(self, folder: Path) -> bool:
-        return {"file", "plane", "seed"} <= set(_header(folder / "manifest.csv"))
+        return set(NEEDED) <= set(_header(folder / MANIFEST))
 
     def read(self, folder: Path, head_label: str) -> Table:
-        manifest = pd.read_csv(folder / "manifest.csv", dtype=str, keep_default_na=False)
-        paths = [folder / name for name in manifest["file"]]
+        path = folder / MANIFEST
+        manifest = read_list(path, ",", NEEDED, ADVICE)
+        for row, seed in enumerate(manifest["seed"]):
+            if not SEED.fullmatch(seed):
+                raise DatasetError(
+                    f"{MANIFEST} has {quoted(seed)} in the column 'seed' of line {row + 2}, where a whole number "
+                    f"belongs; {ADVICE}."
+                )
         rows = pd.DataFrame(
             {
-                "path": [str(path) for path in paths],
+                "path": paths_in(folder, manifest["file"], MANIFEST, ADVICE),
                 "label": manifest["plane"],
                 "patient": [_patient(row) for row in manifest.to_dict("records")],
                 "split": "",
@@ -133,12 +146,14 @@ def _patient(row: dict[str, str]) -> str:
 
 def _recipe(row: dict[str, str]) -> str:
     """The id that simulates a frame again; empty for screens, sizes and adapted frames that an id does not describe."""
-    native = row.get("size") == "native" and not row.get("adaptation")
+    native = row.get("size") == "native" and row.get("settings") and not row.get("adaptation")
     return phantom_id(row["plane"], row["settings"], int(row["seed"])) if native else ""
 
 
 def _header(path: Path) -> list[str]:
+    """The names of a table's columns; none where it is no table."""
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        return next(csv.reader(file), [])
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        line = file.readline(LONGEST_HEADER)
+    return [column.strip() for column in next(csv.reader([line]), [])]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from core.images import display_name
+
 NAMES_SHOWN = 5
 KINDS = ("missing file", "unreadable image", "duplicate image", "unknown label", "empty class", "other")
 
@@ -37,7 +39,7 @@ def shortened(names: Iterable[str]) -> str:
 
 def missing_files(paths: Iterable[Path]) -> tuple[Problem, ...]:
     """The problem of listed files that are not there; none if there is none."""
-    names = [path.name for path in paths]
+    names = [display_name(path.name) for path in paths]
     if not names:
         return ()
     sentence = f"{len(names)} listed image(s) are missing and were left out: {shortened(names)}."

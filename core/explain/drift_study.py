@@ -245,7 +245,8 @@ def read_study(folder: Path) -> DriftStudy:
     with FILES.reading(folder):
         about = FILES.read_about(folder)
         rows = pd.read_csv(folder / ROWS_NAME, keep_default_na=False, na_values={name: [""] for name in NUMBERS})
-    if not isinstance(about, dict) or not set(about) >= ABOUT_KEYS or not set(COLUMNS) <= set(rows):
+    complete = isinstance(about, dict) and set(about) >= ABOUT_KEYS and FILES.is_listed(about, "kinds", "methods")
+    if not complete or not set(COLUMNS) <= set(rows):
         raise FILES.damage(folder, "lacks figures")
     is_numbers = all(pd.api.types.is_numeric_dtype(rows[name]) for name in NUMBERS)
     is_known = set(about["kinds"]) <= set(CORRUPTIONS) and set(about["methods"]) <= set(METHODS)

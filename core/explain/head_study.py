@@ -563,7 +563,7 @@ def read_study(folder: Path) -> HeadStudy:
         tables = {
             name: pd.read_csv(folder / file, dtype=dict.fromkeys(WORDS, str)) for name, (file, _) in TABLES.items()
         }
-    complete = isinstance(about, dict) and set(about) >= ABOUT_KEYS
+    complete = isinstance(about, dict) and set(about) >= ABOUT_KEYS and FILES.is_listed(about, "methods")
     complete = complete and all(set(columns) <= set(tables[name]) for name, (_, columns) in TABLES.items())
     if not complete or set(tables["scores"]["method"]) != {*BASELINES, *about["methods"]}:
         raise FILES.damage(folder, "lacks figures")

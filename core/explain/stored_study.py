@@ -93,8 +93,13 @@ class StudyFiles:
             yield
         except FileNotFoundError as error:
             raise self.damage(folder, f"lacks {Path(error.filename).name}") from error
-        except (OSError, ValueError, EOFError, zlib.error) as error:
+        except (OSError, ValueError, EOFError, RecursionError, zlib.error) as error:
             raise self.damage(folder, "cannot be read") from error
+
+    def is_listed(self, about: Mapping[str, Any], *names: str) -> bool:
+        """Whether the settings hold a list of texts under each of these names."""
+        values = [about[name] for name in names]
+        return all(isinstance(one, list) and all(isinstance(text, str) for text in one) for one in values)
 
     def damage(self, folder: Path, what: str) -> DatasetError:
         """The error that says ``what`` of the study in ``folder``, and what to do."""

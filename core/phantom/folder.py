@@ -162,11 +162,19 @@ def read_manifest(folder: Path) -> dict[str, dict[str, str]]:
     path = Path(folder) / MANIFEST
     if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream)
-        if tuple(reader.fieldnames or ()) not in (COLUMNS, OLD_COLUMNS):
-            raise DatasetError(f"{path} is no manifest of phantoms; choose another folder.")
-        return {row["file"]: dict.fromkeys(COLUMNS, "") | row for row in reader}
+    no_manifest = DatasetError(f"{path} is no manifest of phantoms; choose another folder.")
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            if tuple(reader.fieldnames or ()) not in (COLUMNS, OLD_COLUMNS):
+                raise no_manifest
+            rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise no_manifest from error
+    # A row too long has a key None, one too short a value.
+    if any(None in row or None in row.values() for row in rows):
+        raise no_manifest
+    return {row["file"]: dict.fromkeys(COLUMNS, "") | row for row in rows}
 
 
 def _write_manifest(folder: Path, rows: dict[str, dict[str, str]]) -> None:

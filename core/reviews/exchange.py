@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 
-from core.errors import PlaneLabError, ReviewError
+from core.errors import PlaneLabError, ReviewError, quoted
 from core.library import is_phantom_id, sample_ids
 from core.reviews.review import NONE_OF_THEM, Review
 
@@ -97,11 +97,13 @@ def _review(cells: list[str], classes: Mapping[str, Sequence[str]]) -> Review:
         raise ReviewError(f"It has {len(cells)} cells instead of {len(COLUMNS)}.")
     values = dict(zip(COLUMNS, cells, strict=True))
     if values["valid"] not in BOOLEANS:
-        raise ReviewError(f"The column valid says {values['valid']!r}; write yes, no or nothing.")
+        raise ReviewError(f"The column valid says {quoted(values['valid'])}; write yes, no or nothing.")
     try:
         made_at = datetime.fromisoformat(values["made_at"])
     except ValueError as error:
-        raise ReviewError(f"The time {values['made_at']!r} is none; write it as 2026-11-21T18:00:00+00:00.") from error
+        raise ReviewError(
+            f"The time {quoted(values['made_at'])} is none; write it as 2026-11-21T18:00:00+00:00."
+        ) from error
     converted = {"valid": BOOLEANS[values["valid"]], "causes": tuple(values["causes"].split()), "made_at": made_at}
     review = Review(**values | converted)
     _check_against_models(review, classes)
@@ -110,13 +112,13 @@ def _review(cells: list[str], classes: Mapping[str, Sequence[str]]) -> Review:
 
 def _check_against_models(review: Review, classes: Mapping[str, Sequence[str]]) -> None:
     if review.model not in classes:
-        raise ReviewError(f"The model {review.model!r} is not installed here; install it first.")
+        raise ReviewError(f"The model {quoted(review.model)} is not installed here; install it first.")
     known = classes[review.model]
     answers = {"label": known, "predicted": known, "reading": [*known, NONE_OF_THEM]}
     if review.is_complete:
         answers["right_label"] = answers["reading"]
     for name, allowed in answers.items():
         if getattr(review, name) not in allowed:
-            raise ReviewError(f"The {name} {getattr(review, name)!r} is none of {', '.join(allowed)}.")
+            raise ReviewError(f"The {name} {quoted(getattr(review, name))} is none of {', '.join(allowed)}.")
     if not is_phantom_id(review.image_id) and review.image_id not in sample_ids():
-        raise ReviewError(f"The image {review.image_id!r} is no sample or phantom of PlaneLab.")
+        raise ReviewError(f"The image {quoted(review.image_id)} is no sample or phantom of PlaneLab.")

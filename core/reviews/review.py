@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from core.errors import ReviewError
+from core.errors import ReviewError, quoted
 
 MISCLASSIFIED = "misclassified"
 RANDOM = "random"
@@ -108,21 +108,24 @@ class Review:
         _check_text("right_label", self.right_label, LONGEST_NAME, needed=False)
         _check_text("comment", self.comment, LONGEST_COMMENT, needed=False, lines=True)
         if self.queue not in QUEUES:
-            raise ReviewError(f"The queue {self.queue!r} is none of {', '.join(QUEUES)}.")
+            raise ReviewError(f"The queue {quoted(self.queue)} is none of {', '.join(QUEUES)}.")
         if bool(self.right_label) != (self.valid is not None):
             raise ReviewError("A verdict has both a right label and whether the plane is valid; give both or neither.")
         if not self.is_complete and (self.causes or self.comment):
             raise ReviewError("Causes and a comment belong to a verdict; say which label is right and if it is valid.")
         if self.made_at.tzinfo is None:
             raise ReviewError("The time of a review needs a time zone, such as 2026-11-21T18:00:00+00:00.")
-        object.__setattr__(self, "made_at", self.made_at.astimezone(UTC))
+        try:
+            object.__setattr__(self, "made_at", self.made_at.astimezone(UTC))
+        except OverflowError as error:
+            raise ReviewError("The time of a review lies, in UTC, outside the years 1 to 9999; correct it.") from error
         if not REVIEW_ID.fullmatch(self.review_id):
-            raise ReviewError(f"The review_id {self.review_id!r} is not made of 32 hexadecimal digits.")
+            raise ReviewError(f"The review_id {quoted(self.review_id)} is not made of 32 hexadecimal digits.")
 
     def _known_causes(self) -> tuple[str, ...]:
         for name in self.causes:
             if name not in CAUSES:
-                raise ReviewError(f"The cause {name!r} is none of {', '.join(CAUSES)}.")
+                raise ReviewError(f"The cause {quoted(name)} is none of {', '.join(CAUSES)}.")
         return tuple(self.causes)
 
     @property

@@ -24,7 +24,7 @@ from typing import BinaryIO
 
 from core.datasets.items import is_dicom_by_name, may_be_frame
 from core.errors import DatasetError, ImageError
-from core.images import MAX_DICOM_BYTES, check_length, display_name, shown_name
+from core.images import check_length, display_name, shown_name, with_rest
 
 MAX_ENTRIES = 1_000_000
 MAX_RATIO = 200
@@ -33,7 +33,16 @@ FREE_BYTES = 100 * 2**20
 """What any ZIP may hold whatever the ratio: a few blank bitmaps are no bomb."""
 _BEGINNING = 132
 _ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    ValueError,  # a member that begins before the file does
+)
 
 
 @dataclass(frozen=True)
@@ -136,12 +145,13 @@ class FolderSource(Source):
         if shown != name:
             # Bytes that are no UTF-8: no table could hold such a name.
             return Entry(shown, "name", 0, f"{display_name(shown)} has a name that is no text: rename the file.")
-        if path.is_symlink() and not path.resolve().is_relative_to(self.path.resolve()):
-            return Entry(name, "link", 0, f"{display_name(name)} is a link that leaves the folder: copy the file here.")
         try:
             status = path.stat()
         except OSError as error:
             return Entry(name, "gone", 0, f"{display_name(name)} cannot be opened ({error.strerror}): check the file.")
+        # Only now: a link to itself leads nowhere that could be compared.
+        if path.is_symlink() and not path.resolve().is_relative_to(self.path.resolve()):
+            return Entry(name, "link", 0, f"{display_name(name)} is a link that leaves the folder: copy the file here.")
         if not stat.S_ISREG(status.st_mode):
             return Entry(name, "special", 0, f"{display_name(name)} is no ordinary file: choose an image file.")
         return Entry(name, f"{status.st_size}:{status.st_mtime_ns}", status.st_size)
@@ -185,10 +195,10 @@ class ZipSource(Source):
     def entries(self) -> list[Entry]:
         found, seen, self.left_out = [], set(), 0
         for member in self._archive.infolist():
-            if member.is_dir():
+            if member.filename.endswith("/"):
                 continue
             name = PurePosixPath(member.filename).name
-            if not may_be_frame(name) or "__MACOSX" in PurePosixPath(member.filename).parts:
+            if not name or not may_be_frame(name) or "__MACOSX" in PurePosixPath(member.filename).parts:
                 self.left_out += 1
                 continue
             stamp = f"{member.file_size}:{member.CRC:08x}"
@@ -322,7 +332,7 @@ def _bounded(file: BinaryIO, size: int, name: str) -> bytes:
     """All of a file, and no more than an image may have, whatever it claims."""
     beginning = file.read(_BEGINNING)
     check_length(beginning, size, display_name(name))
-    data = beginning + file.read(MAX_DICOM_BYTES + 1 - len(beginning))
+    data = with_rest(beginning, file)
     check_length(beginning, len(data), display_name(name))
     return data
 

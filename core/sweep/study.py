@@ -299,7 +299,7 @@ def read_study(folder: Path) -> Study:
         summary = json.loads((folder / SUMMARY_NAME).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DatasetError(f"The sweep in {folder} lacks {Path(error.filename).name}; {advice}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"The sweep in {folder} cannot be read ({type(error).__name__}); {advice}") from error
     missing = [name for name in (*CONTRACT, "model", "ssim_wang_sector_p5") if name not in table]
     if missing:

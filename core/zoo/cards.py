@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import math
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelError
+from core.errors import ModelError, quoted
 
 CARD_NAME = "card.json"
 CLASS_TASKS = ("plane", "anatomy", "corruption")
 """Tasks whose models tell classes apart; those of the others measure."""
 TASKS = (*CLASS_TASKS, "head_circumference")
+LARGEST_CARD = 20 * 2**20
+SIZES = (8, 2048)
+"""Least and greatest side of an input in pixels."""
+MOST_UNITS = 4096
+"""Of a layer: a card may ask for any number, and the network is built before its weights are looked at."""
+_CHAINS = ("plane", "detector")
+_OUTPUTS = ("circumference", "ellipse")
 
 
 @dataclass(frozen=True)
@@ -133,25 +141,85 @@ class Card:
         Raises
         ------
         ModelError
-            If the card is missing, is not JSON, or lacks or adds a field.
+            If the card is missing, is not JSON, lacks or adds a field, or says in one what cannot be.
         """
         path = folder / CARD_NAME
+        advice = f"restore models/{folder.name}/{CARD_NAME} from the repository."
+        if not path.is_file():
+            raise ModelError(f"The model {folder.name!r} has no {CARD_NAME}; restore the folder models/{folder.name}.")
+        if path.stat().st_size > LARGEST_CARD:
+            raise ModelError(f"The card of model {folder.name!r} is larger than {LARGEST_CARD // 2**20} MB; {advice}")
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             metrics = [Metric(**metric) for metric in values.pop("metrics", [])]
             card = cls(**values, metrics=metrics)
-        except FileNotFoundError as error:
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(
-                f"The model {folder.name!r} has no {CARD_NAME}; restore the folder models/{folder.name}."
+                f"The card of model {folder.name!r} cannot be read ({type(error).__name__}); {advice}"
             ) from error
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError, TypeError, AttributeError) as error:
-            raise ModelError(
-                f"The card of model {folder.name!r} cannot be read ({type(error).__name__}); "
-                f"restore models/{folder.name}/{CARD_NAME} from the repository."
-            ) from error
-        if card.task not in TASKS:
-            raise ModelError(f"The card of model {folder.name!r} names the unknown task {card.task!r}.")
+        problem = _problem_of(card)
+        if problem:
+            raise ModelError(f"The card of model {folder.name!r} {problem}; {advice}")
         return card
+
+
+def _problem_of(card: Card) -> str:
+    """What a card says that cannot be, as the end of a sentence about it; empty where there is nothing."""
+    for part in (card, *card.metrics):
+        for one in fields(part):
+            if not _fits(getattr(part, one.name), str(one.type)):
+                return f"holds in {one.name!r} what does not belong there"
+    wrong = {
+        f"names the unknown task {quoted(card.task)}": card.task not in TASKS,
+        f"calls it {quoted(card.name)}, which is no folder's name": not _is_name(card.name),
+        "names no class, or one twice": not card.classes or len(set(card.classes)) < len(card.classes),
+        "has a temperature that is not above 0": card.temperature <= 0,
+        f"asks for an input of another side than {SIZES[0]} to {SIZES[1]} pixels": not _within(
+            card.input.get("size"), *SIZES
+        ),
+        "names an unknown chain of preprocessing": card.input.get("chain") not in _CHAINS,
+        "does not say which file holds the weights": not _is_name(card.weights.get("file")),
+        "has no hash of the weights": not isinstance(card.weights.get("sha256"), str),
+        f"asks for a layer of more than {MOST_UNITS} units": not _is_small(card.architecture),
+        "does not say what is measured": card.task not in CLASS_TASKS
+        and card.measurement.get("output") not in _OUTPUTS,
+        "has a command of several lines": not card.command.isprintable(),
+        "does not say how severities are judged": bool(card.detection) and not _judges(card.detection),
+    }
+    return next((problem for problem, is_so in wrong.items() if is_so), "")
+
+
+def _fits(value: Any, kind: str) -> bool:
+    """Whether a value that JSON gave is of a field's kind."""
+    if kind in ("float", "int"):
+        allowed = (int, float) if kind == "float" else int
+        return isinstance(value, allowed) and not isinstance(value, bool) and math.isfinite(value)
+    if kind == "list[str]":
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, {"str": str, "bool": bool, "dict[str, Any]": dict, "list[Metric]": list}[kind])
+
+
+def _is_name(value: Any) -> bool:
+    """Whether a file or folder of this name lies where it is looked for, and nowhere else."""
+    return (
+        isinstance(value, str) and value.isprintable() and value not in ("", ".", "..") and not set(value) & {"/", "\\"}
+    )
+
+
+def _within(value: Any, low: int, high: int) -> bool:
+    return _fits(value, "int") and low <= value <= high
+
+
+def _is_small(value: Any) -> bool:
+    """Whether no number among the options of a network, however deep, could fill the memory."""
+    if isinstance(value, dict | list):
+        return len(value) <= 64 and all(map(_is_small, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, int | float) or abs(value) <= MOST_UNITS
+
+
+def _judges(detection: dict[str, Any]) -> bool:
+    bounds = (detection.get(name) for name in ("original", "corrupted", "named"))
+    return _fits(detection.get("kinds"), "list[str]") and all(_fits(bound, "float") for bound in bounds)
 
 
 def figures_table(card: Card) -> str:

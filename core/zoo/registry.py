@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from core.errors import ModelError
 from core.zoo.cards import CARD_NAME, TASKS, Card
 from core.zoo.weights import load_weights, sha256_of
@@ -76,9 +78,25 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier | HeadRegr
         )
     from core.zoo.novelty import Typicality
 
-    network = network_of(card)
+    try:
+        network = network_of(card)
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"No network can be built as the card of model {name!r} says; "
+            f"restore models/{name} from the repository or train again."
+        ) from error
     extra = load_weights(network, path)
-    return model_of(card, network, Typicality.from_arrays(extra) if extra else None)
+    try:
+        typicality = Typicality.from_arrays(extra) if extra else None
+        if typicality is not None:
+            # What is of other features than the network's would fail at the first image only.
+            typicality.score(np.zeros((1, network.get_layer(card.pooled_layer).output.shape[-1])))
+        return model_of(card, network, typicality)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ModelError(
+            f"The weights of model {name!r} do not fit its card; "
+            f"restore models/{name} from the repository or train again."
+        ) from error
 
 
 def model_of(

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import ModelError
+from core.errors import ModelError, quoted
 
 if TYPE_CHECKING:
     import keras
 
 WEIGHTS_NAME = "weights.npz"
+LARGEST_WEIGHTS = 128 * 2**20
+"""Unpacked, in half precision: 64 million weights."""
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    EOFError,
+    MemoryError,  # an array that claims more values than memory holds
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def sha256_of(path: Path) -> str:
@@ -78,15 +92,36 @@ def _key(index: int) -> str:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a weight file as float32."""
+    """All arrays of a weight file as float32.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or damaged, holds more than any network here has, or a value that is no number.
+    """
+    advice = "restore it from the repository or train again."
     try:
+        with zipfile.ZipFile(path) as archive:
+            claimed = sum(member.file_size for member in archive.infolist())
+        if claimed > LARGEST_WEIGHTS:
+            raise ModelError(
+                f"The weight file {path} claims to hold {claimed // 2**20} MB, more than the "
+                f"{LARGEST_WEIGHTS // 2**20} MB of any network here; {advice}"
+            )
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name].astype(np.float32) for name in file.files}
+            arrays = {name: _single_precision(file[name]) for name in file.files}
     except FileNotFoundError as error:
-        raise ModelError(
-            f"The weight file {path} is missing; restore it from the repository or train again."
-        ) from error
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise ModelError(
-            f"The weight file {path} is damaged; restore it from the repository or train again."
-        ) from error
+        raise ModelError(f"The weight file {path} is missing; {advice}") from error
+    except _UNREADABLE as error:
+        raise ModelError(f"The weight file {path} is damaged; {advice}") from error
+    broken = [name for name, values in arrays.items() if not np.isfinite(values).all()]
+    if broken:
+        raise ModelError(f"The weight file {path} holds values that are no numbers in {quoted(broken[0])}; {advice}")
+    return arrays
+
+
+def _single_precision(values: np.ndarray | bytes) -> np.ndarray:
+    """An array of a weight file as float32. Raises ValueError for what is none, or holds no floating-point numbers."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
+        raise ValueError("no array of floating-point numbers")
+    return values.astype(np.float32)
