@@ -143,6 +143,14 @@ def test_hc18_without_a_column_says_which(hc18):
         load(hc18)
 
 
+def test_phantoms_with_a_broken_list_are_never_read_as_frames_of_patients(tmp_path, write_image):
+    write_image(tmp_path / "crl_000000.png")
+    for broken in ("", "file\ncrl_000000.png\n", "\0\0\0"):
+        (tmp_path / "manifest.csv").write_text(broken)
+        with pytest.raises(DatasetError, match=r"python -m core phantom, or rename"):
+            load(tmp_path)
+
+
 def test_phantom_folder_reads_the_manifest_and_nothing_else(tmp_path, write_image):
     for name in ("crl_000000.png", "crl_000000_clean.png", "crl_000000_mask.png"):
         write_image(tmp_path / name)
