@@ -19,6 +19,7 @@ from core.biometry.settings import HUBER_DELTA, HeadSettings
 from core.datasets import Table, refuse_test_examinations, split_by_patient
 from core.errors import DatasetError, ModelError
 from core.evaluation import bootstrap_by_patient
+from core.files import whole
 from core.preprocessing import PreprocessingSettings
 from core.zoo.architectures import POOLED_LAYER, build_classifier, build_segmenter, get_backbone
 from core.zoo.cards import Card, Metric
@@ -102,7 +103,8 @@ def train_heads(
     _fit(model, train, validation, settings, out, report, progress)
     round_to_half(model)
     card, predicted = _card(model, train, validation, settings, out, began, weights, command, default)
-    predicted.to_csv(out / HEADS_NAME, index=False)
+    with whole(out / HEADS_NAME) as path:
+        predicted.to_csv(path, index=False)
     card.write(out)
     card = calibrate(out, train, validation)
     error = f"{card.metrics[0].value:.2f} mm mean absolute error" if card.metrics else "no outline of a head was found"
@@ -191,7 +193,8 @@ def _fit(
             path = out / HISTORY_NAME
             rows = pd.read_csv(path) if path.exists() else pd.DataFrame({"epoch": []})
             rows = pd.concat([rows[rows["epoch"] < epoch], pd.DataFrame([row])], ignore_index=True)
-            rows.to_csv(path, index=False)
+            with whole(path) as draft:
+                rows.to_csv(draft, index=False)
             report(
                 f"epoch {epoch + 1}/{settings.epochs}: loss {row['loss']:.4f}, validation loss {row['val_loss']:.4f} "
                 f"({row['seconds']:.0f} s)"

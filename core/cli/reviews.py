@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli.shared import EXIT_OK, Parser, add_command, json_option, print_json
 from core.errors import ReviewError
+from core.files import write_whole
 
 if TYPE_CHECKING:
     from core.reviews import Review, ReviewStore
@@ -79,7 +80,7 @@ def _export(options: argparse.Namespace) -> int:
     reviews = _stored(options)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     # As bytes: the line ends of comments and of rows are the table's own.
-    options.out.write_bytes(to_csv(reviews).encode())
+    write_whole(options.out, to_csv(reviews).encode())
     print(f"wrote {len(reviews)} reviews: {options.out}")
     return EXIT_OK
 

@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core.errors import DatasetError, PlaneLabError
 from core.evaluation import Share, wilson
 from core.figures import share_text
+from core.files import whole
 from core.images import encode_png
 from core.preprocessing import PreprocessingSettings, clean
 from core.screening.engine import read_frame
@@ -199,10 +200,8 @@ def write_report(
 
 def _write(path: Path, parts: Iterable[bytes], report: Callable[[str], None]) -> None:
     """Whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as file:
+    with whole(path) as draft, draft.open("wb") as file:
         file.writelines(parts)
-    partial.replace(path)
     report(path.name)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import DatasetError
+from core.files import write_whole
 from core.zoo.weights import WEIGHTS_NAME
 
 RECORD_NAME = "training.json"
@@ -30,4 +31,4 @@ def check_resumable(out: Path, record: dict[str, Any]) -> None:
             )
     elif (out / WEIGHTS_NAME).exists():
         raise DatasetError(f"The folder {str(out)!r} holds a trained model already; choose another folder.")
-    path.write_text(json.dumps(record), encoding="utf-8")
+    write_whole(path, json.dumps(record))

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import ParameterError
+from core.files import whole
 from core.zoo.architectures import POOLED_LAYER
 from core.zoo.training.frozen import BATCH, FeatureCache, fingerprint, weights_fingerprint
 from core.zoo.training.images import ImageSet, epoch_order, scaled, varied
@@ -69,7 +70,8 @@ def train_head(model: keras.Model, work: Work) -> None:
         verbose=0,
     ).history
     rows = pd.DataFrame({"stage": HEAD_STAGE, "epoch": np.arange(settings.head_epochs), **history})
-    rows.to_csv(work.out / HISTORY_NAME, index=False)
+    with whole(work.out / HISTORY_NAME) as path:
+        rows.to_csv(path, index=False)
     work.report(
         f"head on frozen features: validation accuracy {history['val_accuracy'][-1]:.3f} "
         f"after {settings.head_epochs} epochs"
@@ -134,10 +136,12 @@ def fine_tune(model: keras.Model, work: Work, frozen_to: str | None) -> None:
             # A kill between checkpoint and history may repeat an epoch.
             repeated = (rows["stage"] == row["stage"]) & (rows["epoch"] >= epoch)
             rows = pd.concat([rows[~repeated], pd.DataFrame([row])], ignore_index=True)
-            rows.to_csv(work.out / HISTORY_NAME, index=False)
+            with whole(work.out / HISTORY_NAME) as path:
+                rows.to_csv(path, index=False)
             losses = _losses(rows)
             if losses.argmin() == len(losses) - 1:
-                trained.save_weights(work.out / CHECKPOINT_NAME / BEST_NAME)
+                with whole(work.out / CHECKPOINT_NAME / BEST_NAME) as path:
+                    trained.save_weights(path)
             work.report(
                 f"epoch {epoch + 1}/{settings.epochs}: loss {row['loss']:.4f}, accuracy {row['accuracy']:.3f}, "
                 f"validation loss {row['val_loss']:.4f}, accuracy {row['val_accuracy']:.3f} ({seconds:.0f} s)"
