@@ -29,7 +29,7 @@ from core.zoo.registry import load_model
 from core.zoo.runtime import CompiledNetwork, tensorflow
 from core.zoo.training.card_texts import start_licence
 from core.zoo.training.images import scaled
-from core.zoo.training.resuming import RECORD_NAME, check_resumable
+from core.zoo.training.resuming import RECORD_NAME, check_resumable, keep_state, restore_state
 from core.zoo.training.start import IMAGES, scale_to_unit
 from core.zoo.weights import WEIGHTS_NAME, round_to_half, save_weights, sha256_of
 
@@ -195,20 +195,23 @@ def _fit(
             rows = pd.concat([rows[rows["epoch"] < epoch], pd.DataFrame([row])], ignore_index=True)
             with whole(path) as draft:
                 rows.to_csv(draft, index=False)
+            keep_state(model, out / CHECKPOINT_NAME)
             report(
                 f"epoch {epoch + 1}/{settings.epochs}: loss {row['loss']:.4f}, validation loss {row['val_loss']:.4f} "
                 f"({row['seconds']:.0f} s)"
             )
 
+    (out / CHECKPOINT_NAME).mkdir(exist_ok=True)
     model.fit(
         batches,
         validation_data=(_inputs(validation.images, settings), _targets(validation, settings)),
         validation_batch_size=VALIDATION_BATCH,
+        initial_epoch=restore_state(model, out / CHECKPOINT_NAME, len(batches)),
         epochs=settings.epochs,
         # The order is the batches' own: Keras's, drawn from the process's numbers, would be another after a resume.
         shuffle=False,
         verbose=0,
-        callbacks=[Follow(), keras.callbacks.BackupAndRestore(str(out / CHECKPOINT_NAME), delete_checkpoint=False)],
+        callbacks=[Follow()],
     )
 
 

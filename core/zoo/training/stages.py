@@ -16,6 +16,7 @@ from core.files import whole
 from core.zoo.architectures import POOLED_LAYER
 from core.zoo.training.frozen import BATCH, FeatureCache, fingerprint, weights_fingerprint
 from core.zoo.training.images import ImageSet, epoch_order, scaled, varied
+from core.zoo.training.resuming import keep_state, restore_state
 from core.zoo.training.settings import HEAD, WHOLE, TrainingSettings
 
 if TYPE_CHECKING:
@@ -133,15 +134,16 @@ def fine_tune(model: keras.Model, work: Work, frozen_to: str | None) -> None:
             seconds = round(time.monotonic() - self.started, 1)
             row = {"stage": FINE_TUNING, "epoch": epoch, **_logged(logs), "seconds": seconds}
             rows = read_history(work.out)
-            # A kill between checkpoint and history may repeat an epoch.
+            # A kill between history and state repeats an epoch.
             repeated = (rows["stage"] == row["stage"]) & (rows["epoch"] >= epoch)
             rows = pd.concat([rows[~repeated], pd.DataFrame([row])], ignore_index=True)
-            with whole(work.out / HISTORY_NAME) as path:
-                rows.to_csv(path, index=False)
             losses = _losses(rows)
             if losses.argmin() == len(losses) - 1:
                 with whole(work.out / CHECKPOINT_NAME / BEST_NAME) as path:
                     trained.save_weights(path)
+            with whole(work.out / HISTORY_NAME) as path:
+                rows.to_csv(path, index=False)
+            keep_state(trained, work.out / CHECKPOINT_NAME)
             work.report(
                 f"epoch {epoch + 1}/{settings.epochs}: loss {row['loss']:.4f}, accuracy {row['accuracy']:.3f}, "
                 f"validation loss {row['val_loss']:.4f}, accuracy {row['val_accuracy']:.3f} ({seconds:.0f} s)"
@@ -161,14 +163,15 @@ def _fit(
 ) -> None:
     import keras
 
-    checkpoint = str(work.out / CHECKPOINT_NAME)
-    callbacks = [follow, keras.callbacks.BackupAndRestore(checkpoint, delete_checkpoint=False)]
+    callbacks = [follow]
     if work.settings.schedule == "plateau":
-        callbacks.append(keras.callbacks.ReduceLROnPlateau("val_loss", factor=1 / 3, patience=2))
+        # First, so that the state which is kept of an epoch has the rate of the next.
+        callbacks.insert(0, keras.callbacks.ReduceLROnPlateau("val_loss", factor=1 / 3, patience=2))
     trained.fit(
         batches,
         validation_data=validation,
         validation_batch_size=BATCH,
+        initial_epoch=restore_state(trained, work.out / CHECKPOINT_NAME, len(batches)),
         epochs=work.settings.epochs,
         # The order is the batches' own: Keras's, drawn from the process's numbers, would be another after a resume.
         shuffle=False,
