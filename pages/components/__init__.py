@@ -2,7 +2,8 @@
 
 Until ``st.navigation`` has run once in a process, Streamlit takes a folder named ``pages`` for its older kind of
 multi-page app: were the first request after a start a link to a page, that page would run alone, without navigation and
-frame. Whoever imports this package first, ``app.py`` or a page, settles that by running ``app.py`` in its place.
+frame. Whoever imports this package first, ``app.py`` or a page, settles that by running ``app.py`` in its place; pages
+that others have begun meanwhile begin again (``link.restore``).
 """
 
 import runpy

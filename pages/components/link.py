@@ -69,7 +69,13 @@ def linked_choice(label: str, titles: Mapping[str, str], *, key: str, default: s
 
 
 def restore(key: str, default: Any, parse: Callable[[str], Any]) -> None:
-    """Before a widget: take the URL's value where the URL has changed from outside (a link, back, forward)."""
+    """Before a widget: take the URL's value where the URL has changed from outside (a link, back, forward).
+
+    A page that runs by itself, without ``app.py`` around it, begins again: Streamlit ran it so because its visitor came
+    while another one's first request was under way (see ``pages/components/__init__.py``), which has settled that since.
+    """
+    if _PAGE not in st.session_state:
+        st.rerun()
     text = st.query_params.get(key)
     written = st.session_state.get(_WRITTEN, {}).get(key)
     left_behind = text is None and st.session_state.get(_MOVED, False)
