@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 from core.errors import StorageError
@@ -44,6 +45,27 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """Write a file whole or not at all; text as UTF-8. Raises StorageError as :func:`whole` does."""
     with whole(path) as draft:
         draft.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def append_whole(file: FileIO, content: bytes) -> None:
+    """Write to the end of a file that has no buffer, all or nothing; on the disk when this returns.
+
+    A buffer would keep what could not be written and write it later, into whatever has been written since.
+
+    Raises
+    ------
+    StorageError
+        If there is no room; the file is then as it was.
+    """
+    before, left = os.fstat(file.fileno()).st_size, memoryview(content)
+    try:
+        with storing(Path(file.name)):
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+    except BaseException:
+        file.truncate(before)
+        raise
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def restore(key: str, default: Any, parse: Callable[[str], Any]) -> None:
     """Before a widget: take the URL's value where the URL has changed from outside (a link, back, forward).
 
     A page that runs by itself, without ``app.py`` around it, begins again: Streamlit ran it so because its visitor came
-    while another one's first request was under way (see ``pages/components/__init__.py``), which has settled that since.
+    while another one's first request was under way, which has settled that since (``pages/components/__init__.py``).
     """
     if _PAGE not in st.session_state:
         st.rerun()
