@@ -56,10 +56,10 @@ def _database_option(command: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def _store(options: argparse.Namespace) -> Iterator[ReviewStore]:
+def _store(options: argparse.Namespace, *, create: bool = False) -> Iterator[ReviewStore]:
     from core.reviews import ReviewStore, database_url
 
-    store = ReviewStore(options.database or database_url())
+    store = ReviewStore(options.database or database_url(), create=create)
     try:
         yield store
     finally:
@@ -92,7 +92,7 @@ def _import(options: argparse.Namespace) -> int:
     with options.file.open("rb") as file:
         content = file.read(LARGEST_BYTES + 1)
     reviews = from_csv(content, {card.name: card.classes for card in list_cards()})
-    with _store(options) as store:
+    with _store(options, create=True) as store:
         added = store.extend(reviews)
     print(f"added {added} of {len(reviews)} reviews; the others were there already")
     return EXIT_OK

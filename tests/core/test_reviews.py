@@ -122,7 +122,7 @@ def empty_postgres(postgres) -> Iterator[PostgresServer]:
 def url(request, tmp_path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/kept/reviews.sqlite"
+        return f"sqlite:///{tmp_path}/reviews.sqlite"
     return request.getfixturevalue("empty_postgres").url
 
 
@@ -219,10 +219,11 @@ def test_a_postgresql_server_that_crashes_has_lost_nothing_acknowledged(empty_po
     store.close()
 
 
-def test_the_address_comes_from_the_environment_or_the_users_data_folder(tmp_path):
+def test_the_address_comes_from_the_environment_or_the_users_data_folder(tmp_path, monkeypatch):
     assert database_url({"PLANELAB_DATABASE": "postgresql://x@y/z"}) == "postgresql://x@y/z"
-    address = database_url({"XDG_DATA_HOME": str(tmp_path / "with space")})
-    store = ReviewStore(address)
+    monkeypatch.delenv("PLANELAB_DATABASE", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "with space"))
+    store = ReviewStore(database_url())
     store.append(review())
     store.close()
     assert (tmp_path / "with space" / "planelab" / "reviews.sqlite").is_file()
