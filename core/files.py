@@ -106,11 +106,12 @@ def check_writable(path: Path) -> None:
     ------
     StorageError
     """
-    folder = path
-    while not folder.is_dir():
-        if os.path.lexists(folder) and folder != path:
-            raise StorageError(f"{path} cannot be made: {folder} is no folder; choose another place.")
-        folder = folder.parent
-    with storing(path), tempfile.TemporaryFile(dir=folder) as probe:
-        probe.write(b"0")
-        probe.flush()
+    with storing(path):
+        folder = path
+        while not folder.is_dir():
+            if os.path.lexists(folder) and folder != path:
+                raise StorageError(f"{path} cannot be made: {folder} is no folder; choose another place.")
+            folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"0")
+            probe.flush()
