@@ -7,8 +7,13 @@ same, by a training that goes on.
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from core.errors import DatasetError, ModelError
 from core.files import whole, write_whole
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 RECORD_NAME = "training.json"
-STATE_NAME = "state.weights.h5"
+STATE_NAME = "state.npz"
 
 
 def check_resumable(out: Path, record: dict[str, Any]) -> None:
@@ -44,8 +49,7 @@ def check_resumable(out: Path, record: dict[str, Any]) -> None:
 
 def keep_state(model: keras.Model, folder: Path) -> None:
     """Write weights and optimiser of a compiled model; its count of steps tells the epoch."""
-    with whole(folder / STATE_NAME) as path:
-        model.save_weights(path)
+    keep_values([*model.weights, *model.optimizer.variables], folder / STATE_NAME)
 
 
 def restore_state(model: keras.Model, folder: Path, steps: int) -> int:
@@ -65,10 +69,33 @@ def restore_state(model: keras.Model, folder: Path, steps: int) -> int:
     if not path.is_file():
         return 0
     model.optimizer.build(model.trainable_variables)
-    try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"The state of the unfinished training in {path} is damaged; delete {folder.parent} and train anew."
-        ) from error
+    restore_values([*model.weights, *model.optimizer.variables], path)
     return int(model.optimizer.iterations) // steps
+
+
+def keep_values(variables: Sequence[keras.Variable], path: Path) -> None:
+    """Write variables as they are, whole or not at all.
+
+    Not as Keras does: HDF5 ends the whole process where a disk is full.
+    """
+    with whole(path) as draft:
+        np.savez(draft, **{f"value_{index:04d}": np.asarray(one.value) for index, one in enumerate(variables)})
+
+
+def restore_values(variables: Sequence[keras.Variable], path: Path) -> None:
+    """Bring back what :func:`keep_values` wrote of the same variables.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged or of others.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            values = [file[name] for name in sorted(file.files)]
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ModelError(
+            f"The state of the unfinished training in {path} is damaged; delete {path.parents[1]} and train anew."
+        ) from error

@@ -16,7 +16,7 @@ from core.files import whole
 from core.zoo.architectures import POOLED_LAYER
 from core.zoo.training.frozen import BATCH, FeatureCache, fingerprint, weights_fingerprint
 from core.zoo.training.images import ImageSet, epoch_order, scaled, varied
-from core.zoo.training.resuming import keep_state, restore_state
+from core.zoo.training.resuming import keep_state, keep_values, restore_state, restore_values
 from core.zoo.training.settings import HEAD, WHOLE, TrainingSettings
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 AUGMENTING_THREADS = 2
 HISTORY_NAME = "history.csv"
 CHECKPOINT_NAME = "checkpoint"
-BEST_NAME = "best.weights.h5"
+BEST_NAME = "best.npz"
 HEAD_LEARNING_RATE = 1e-3
 HEAD_STAGE, FINE_TUNING = "head", "fine-tuning"
 
@@ -139,8 +139,7 @@ def fine_tune(model: keras.Model, work: Work, frozen_to: str | None) -> None:
             rows = pd.concat([rows[~repeated], pd.DataFrame([row])], ignore_index=True)
             losses = _losses(rows)
             if losses.argmin() == len(losses) - 1:
-                with whole(work.out / CHECKPOINT_NAME / BEST_NAME) as path:
-                    trained.save_weights(path)
+                keep_values(trained.weights, work.out / CHECKPOINT_NAME / BEST_NAME)
             with whole(work.out / HISTORY_NAME) as path:
                 rows.to_csv(path, index=False)
             keep_state(trained, work.out / CHECKPOINT_NAME)
@@ -155,7 +154,7 @@ def fine_tune(model: keras.Model, work: Work, frozen_to: str | None) -> None:
     trained.compile(_optimiser(settings, len(batches)), _loss(), metrics=["accuracy"])
     if not _is_over(_losses(read_history(work.out)), settings):
         _fit(trained, batches, (validation, work.sets["validation"].targets), Follow(), work)
-    trained.load_weights(work.out / CHECKPOINT_NAME / BEST_NAME)
+    restore_values(trained.weights, work.out / CHECKPOINT_NAME / BEST_NAME)
 
 
 def _fit(
