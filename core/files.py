@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
+import numpy as np
+
 from core.errors import StorageError
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -65,6 +67,28 @@ def append_whole(file: FileIO, content: bytes) -> None:
             os.fsync(file.fileno())
     except BaseException:
         file.truncate(before)
+        raise
+
+
+def array_on_disk(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
+    """A new ``.npy`` file to fill as an array; the disk sets its whole length aside at once.
+
+    A disk that filled up under a file mapped into memory would kill the process.
+
+    Raises
+    ------
+    StorageError
+        If there is no room for it; there is no file then.
+    """
+    try:
+        with storing(path):
+            array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+            if hasattr(os, "posix_fallocate"):
+                with path.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            return array
+    except BaseException:
+        path.unlink(missing_ok=True)
         raise
 
 

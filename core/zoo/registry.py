@@ -68,7 +68,7 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier | HeadRegr
     card = read_card(name, folder)
     path = folder / name / card.weights["file"]
     if not path.is_file():
-        raise ModelError(f"The weights of model {name!r} are not installed; restore {path.name} or run: {card.command}")
+        raise ModelError(missing_weights(card))
     if sha256_of(path) != card.weights["sha256"]:
         raise ModelError(
             f"The weights of model {name!r} are not those its card describes (SHA-256 differs); "
@@ -79,6 +79,13 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier | HeadRegr
     network = network_of(card)
     extra = load_weights(network, path)
     return model_of(card, network, Typicality.from_arrays(extra) if extra else None)
+
+
+def missing_weights(card: Card) -> str:
+    """What to say and do of a model whose weights are not there."""
+    return (
+        f"The weights of model {card.name!r} are not installed; restore {card.weights['file']} or run: {card.command}"
+    )
 
 
 def model_of(

@@ -7,11 +7,12 @@ import os
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from core.errors import StorageError
-from core.files import append_whole, check_writable, storing, whole, write_whole
+from core.files import append_whole, array_on_disk, check_writable, storing, whole, write_whole
 
 NOBODY = 65534
 
@@ -66,6 +67,19 @@ def test_what_is_appended_is_there_whole_or_not_at_all(tmp_path, little_room):
         assert path.read_bytes() == b"first\n"
         append_whole(file, b"second\n")
     assert path.read_bytes() == b"first\nsecond\n"
+
+
+def test_an_array_on_disk_has_all_its_room_or_is_not_there(tmp_path, little_room):
+    path = tmp_path / "maps.npy"
+    with little_room(1000), pytest.raises(StorageError, match="no room"):
+        array_on_disk(path, np.float32, (1000, 10))
+    assert not path.exists()
+    array = array_on_disk(path, np.float32, (1000, 10))
+    # Not a hole in the file: that would still have to find its room.
+    assert path.stat().st_blocks * 512 >= array.nbytes
+    array[-1] = 7
+    array.flush()
+    assert np.load(path)[-1, -1] == 7
 
 
 def test_a_disk_that_is_really_full_is_a_sentence():

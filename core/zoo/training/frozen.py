@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.files import storing
+from core.files import array_on_disk
 from core.zoo.runtime import tensorflow
 
 if TYPE_CHECKING:
@@ -62,9 +61,7 @@ class FeatureCache:
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_suffix(".part")
-            with storing(path):
-                stored = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float16, shape=shape)
-                _reserve(unfinished)
+            stored = array_on_disk(unfinished, np.float16, shape)
             function = tensorflow().function(
                 lambda batch: trunk(batch, training=False), autograph=False, reduce_retracing=True
             )
@@ -77,13 +74,6 @@ class FeatureCache:
             del stored
             unfinished.rename(path)
         return np.load(path, mmap_mode="r")
-
-
-def _reserve(path: Path) -> None:
-    """Have the disk set a file's whole length aside: one that fills up under a mapped file kills the process."""
-    if hasattr(os, "posix_fallocate"):
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def fingerprint(images: np.ndarray) -> str:
