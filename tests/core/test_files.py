@@ -103,6 +103,11 @@ def test_a_place_without_rights_is_refused_beforehand(read_only):
     assert [path.name for path in read_only.iterdir()] == ["card.json"]
 
 
+def test_a_place_without_room_is_refused_beforehand(tmp_path, little_room):
+    with little_room(0), pytest.raises(StorageError, match="There is no room for"):
+        check_writable(tmp_path / "out")
+
+
 def test_a_place_below_a_file_is_refused_and_a_good_one_left_as_it_is(tmp_path):
     (tmp_path / "notes.txt").write_text("a file")
     with pytest.raises(StorageError, match=r"notes\.txt is no folder"):
