@@ -71,8 +71,8 @@ def linked_choice(label: str, titles: Mapping[str, str], *, key: str, default: s
 def restore(key: str, default: Any, parse: Callable[[str], Any]) -> None:
     """Before a widget: take the URL's value where the URL has changed from outside (a link, back, forward).
 
-    A page that runs by itself, without ``app.py`` around it, begins again: Streamlit ran it so because its visitor came
-    while another one's first request was under way, which has settled that since (``pages/components/__init__.py``).
+    A page that runs without ``app.py`` around it begins again: so Streamlit runs the first that a link leads to on a
+    server that has just started (see ``pages/components/__init__.py``).
     """
     if _PAGE not in st.session_state:
         st.rerun()

@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 
 def test_a_page_that_was_run_without_the_app_around_it_begins_again():
-    """So it is with the second of two visitors who come at once to a server that has just started."""
+    """So it is with the first links that visitors of a server follow which has just started."""
 
     def script():
         import streamlit as st
