@@ -271,6 +271,7 @@ def show_exchange(store: ReviewStore, reviews: list[Review]) -> None:
             st.success(st.session_state.pop("imported"), icon=":material/check_circle:")
 
 
+link.begin_with_app()
 st.title("Reviews")
 st.markdown("Enter your name, choose a queue and say what each image shows; the network's answer appears after yours.")
 with st.container(border=True):

@@ -23,6 +23,15 @@ def enter_page(path: str) -> None:
     st.session_state.setdefault(_WRITTEN, {})
 
 
+def begin_with_app() -> None:
+    """To be called by a page before it draws: one that runs without ``app.py`` around it begins again.
+
+    So Streamlit runs what a link leads to on a server that has just started (``pages/components/__init__.py``).
+    """
+    if _PAGE not in st.session_state:
+        st.rerun()
+
+
 def forget() -> None:
     """Clean the address bar, when everything is reset."""
     st.session_state[_WRITTEN] = {}
@@ -69,13 +78,7 @@ def linked_choice(label: str, titles: Mapping[str, str], *, key: str, default: s
 
 
 def restore(key: str, default: Any, parse: Callable[[str], Any]) -> None:
-    """Before a widget: take the URL's value where the URL has changed from outside (a link, back, forward).
-
-    A page that runs without ``app.py`` around it begins again: so Streamlit runs the first that a link leads to on a
-    server that has just started (see ``pages/components/__init__.py``).
-    """
-    if _PAGE not in st.session_state:
-        st.rerun()
+    """Before a widget: take the URL's value where the URL has changed from outside (a link, back, forward)."""
     text = st.query_params.get(key)
     written = st.session_state.get(_WRITTEN, {}).get(key)
     left_behind = text is None and st.session_state.get(_MOVED, False)

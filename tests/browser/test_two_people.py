@@ -169,7 +169,7 @@ def test_neither_sees_the_others_nor_waits_for_it(people, server: str, settle, w
     anna.page.goto(f"{server}/corruption?intensity_noise=0.05")
     berta.page.goto(f"{server}/interpretability?methods=rise")
     for person, title in ((anna, "Corruption"), (berta, "Interpretability")):
-        expect(person.page.locator("h1")).to_have_text(title, timeout=LONG)
+        expect(person.page.get_by_role("heading", name=title).first).to_be_visible(timeout=LONG)
         settle(person.page)
         person.upload(settle)
     open_live(anna, settle, watch_board)

@@ -16,6 +16,7 @@ def test_a_page_that_was_run_without_the_app_around_it_begins_again():
         st.session_state["runs"] = st.session_state.get("runs", 0) + 1
         if st.session_state["runs"] > 1:
             link.enter_page("corruption")
+        link.begin_with_app()
         link.linked(st.slider, "Share", 0, 9, key="share", default=3, parse=link.number_in(0, 9))
 
     app = AppTest.from_function(script).run()
