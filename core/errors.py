@@ -37,6 +37,10 @@ class DatabaseError(PlaneLabError):
     """The database of reviews cannot be reached, read or written."""
 
 
+class StorageError(PlaneLabError):
+    """There is no room, or no right, to write a file."""
+
+
 class MeasurementError(PlaneLabError):
     """A length cannot be measured in this frame."""
 

@@ -8,6 +8,7 @@ import streamlit as st
 from core import cache
 from core.augmentation import FLIPS, PRESETS, RANGES, Augmentation, contact_sheet, drawn_text
 from core.images import encode_png
+from pages.components import link
 from pages.components.header import pick_image_and_model
 from pages.components.link import linked, number_in, one_of
 from pages.components.pictures import picture, to_display
@@ -63,6 +64,7 @@ def pick_field(preset: str, name: str) -> float | int | bool:
     return min(max(value, low), high)
 
 
+link.begin_with_app()
 st.title("Augmentation")
 st.markdown("Move the sliders and see how one image may look to the network while it is trained.")
 picked, card = pick_image_and_model()

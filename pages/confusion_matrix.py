@@ -6,6 +6,7 @@ from core import cache
 from core.figures import confusion_figure, share_text
 from core.results import class_table
 from core.zoo.cards import CLASS_TASKS
+from pages.components import link
 from pages.components.link import linked, linked_choice, one_of
 from pages.components.misclassified import show_misclassified
 from pages.components.model_picker import CLASSIFICATION, pick_model
@@ -39,6 +40,7 @@ def choose_class(title: str, key: str, default: str) -> str:
     return chosen if chosen in card.classes else default
 
 
+link.begin_with_app()
 st.title("Confusion matrix")
 st.markdown("Click a cell to see its images, and an image to open it on the other pages.")
 with st.container(border=True):

@@ -15,6 +15,7 @@ from core.images import encode_png
 from core.library import can_be_simulated
 from core.preprocessing import Cleaned, PreprocessingSettings
 from core.zoo import Card, Classifier
+from pages.components import link
 from pages.components.distortion import (
     chosen_intensity,
     live_intensity,
@@ -105,6 +106,7 @@ def pick_earlier() -> Chain:
 
 def pick_scene() -> Scene | None:
     """The controls beside the pictures, and what they choose; None without an image."""
+    link.begin_with_app()
     st.title("Corruption")
     st.markdown("Move the slider and see what the distortion does to the image, the prediction and the explanation.")
     picked = pick_image()

@@ -14,6 +14,7 @@ from core.figures import drift_figure, order_figure
 from core.library import can_be_simulated
 from core.results import order_table
 from core.zoo.cards import CLASS_TASKS
+from pages.components import link
 from pages.components.link import linked_choice
 from pages.components.model_picker import pick_model
 from pages.components.state import AXIS, FALL, KIND, MEASURE
@@ -95,6 +96,7 @@ def show_study(folder: Path, study: DriftStudy, kind: str, measure: str, axis: s
     )
 
 
+link.begin_with_app()
 st.title("Explanation drift")
 st.markdown("Choose a study and read whether maps of where the network looked break before its answer does.")
 with st.container(border=True):

@@ -19,6 +19,7 @@ from core.explain.faithfulness.tables import (
 from core.explain.head_study import FILES as HEAD_FILES
 from core.explanation_figures import agreement_figure, hiding_figure, scoreboard_figure
 from core.zoo.cards import TASKS, Card
+from pages.components import link
 from pages.components.head_study_view import show_head_study
 from pages.components.link import linked_choice
 from pages.components.model_picker import pick_model
@@ -147,6 +148,7 @@ def say_how_to_make_one(card: Card) -> None:
     )
 
 
+link.begin_with_app()
 st.title("Faithfulness")
 st.markdown("Choose a study and read which explanation method tells the truth about the network.")
 with st.container(border=True):

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core import cache
+from pages.components import link
 from pages.components.head_distortion import show_distortion
 from pages.components.head_frame import pick_head_frame, take_annotation
 from pages.components.head_quality import pick_measured, show_quality
@@ -14,6 +15,7 @@ from pages.components.state import HEAD_VIEW
 MEASURE, DISTORT, QUALITY = "measure", "distort", "quality"
 VIEWS = {MEASURE: "Measure", DISTORT: "Under distortion", QUALITY: "How good it is"}
 
+link.begin_with_app()
 st.title("Head circumference")
 st.markdown("Pick or upload a frame of a fetal head, give the size of a pixel, and read how large the head is.")
 view = linked_choice("Show", VIEWS, key=HEAD_VIEW, default=MEASURE, label_visibility="collapsed")

@@ -13,6 +13,7 @@ from core.explain.superpixels import SuperpixelMethod
 from core.preprocessing import PreprocessingSettings, placement
 from core.zoo import Card, Classifier
 from core.zoo.heads import HeadRegressor, frame_pixels
+from pages.components import link
 from pages.components.detector_gallery import show_gallery
 from pages.components.distortion import pick_distortion
 from pages.components.header import note_on_classes, pick_image_and_model
@@ -128,6 +129,7 @@ def show_coverage() -> None:
             st.caption(reason)
 
 
+link.begin_with_app()
 st.title("Interpretability")
 st.markdown("Choose what to explain and compare where different methods say the network found its evidence.")
 picked, card = pick_image_and_model((*CLASSIFICATION, DETECTION, MEASUREMENT))

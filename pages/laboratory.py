@@ -8,6 +8,7 @@ from core.explain import quick_method
 from core.explain.rendering import overlay
 from core.figures import image_sweep_figure, probability_bars
 from core.preprocessing import PreprocessingSettings
+from pages.components import link
 from pages.components.distortion import pick_distortion
 from pages.components.header import note_on_classes, pick_image_and_model
 from pages.components.jobs import progress_bar
@@ -48,6 +49,7 @@ if st.session_state.get("demo_step", 0) >= DEMO_STEPS:
     stop_demo()
 demo_running = "demo_step" in st.session_state
 
+link.begin_with_app()
 st.title("What does the network see, when does it break, and why?")
 st.markdown(
     "Move the intensity slider and watch the picture, its similarity, the prediction and the network's attention."

@@ -11,6 +11,7 @@ from core.figures import probability_bars
 from core.images import Frame
 from core.zoo import Classifier
 from core.zoo.detection import Detection, judge
+from pages.components import link
 from pages.components.header import note_on_classes, pick_image_and_model
 from pages.components.image_picker import uploads
 from pages.components.model_picker import CLASSIFICATION, DETECTION, model_when_ready
@@ -86,6 +87,7 @@ def show_table(table: pd.DataFrame, shown: list[str] | None = None) -> None:
         st.button("Show this image above", on_click=open_image, args=(chosen,), icon=":material/open_in_full:")
 
 
+link.begin_with_app()
 st.title("Prediction")
 st.markdown("Pick or upload an image and read what the network takes it for, and how sure it is.")
 picked, card = pick_image_and_model((*CLASSIFICATION, DETECTION))

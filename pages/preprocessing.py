@@ -10,6 +10,7 @@ from core import cache
 from core.figures import histogram_figure
 from core.images import encode_png
 from core.preprocessing import histogram
+from pages.components import link
 from pages.components.compare import compare
 from pages.components.image_picker import pick_image
 from pages.components.link import linked_choice
@@ -20,6 +21,7 @@ from pages.components.state import CHAIN
 CHAIN_TITLES = {"plane": "Plane chain", "detector": "Detector chain"}
 COLUMNS = 4
 
+link.begin_with_app()
 st.title("Preprocessing")
 st.markdown("Pick or upload a scanner's screen and follow it stage by stage to what the network sees.")
 with st.container(border=True):

@@ -21,6 +21,7 @@ from core.results import (
 )
 from core.zoo.assessment import Assessment
 from core.zoo.cards import CLASS_TASKS
+from pages.components import link
 from pages.components.frame import errors_as_sentences
 from pages.components.link import linked, linked_choice, one_of
 from pages.components.model_picker import pick_model
@@ -198,6 +199,7 @@ def show_published() -> None:
             st.caption(" ".join(one.remarks))
 
 
+link.begin_with_app()
 st.title("Results")
 st.markdown("Choose a model and review what was measured of it, simulated and real images apart.")
 with st.container(border=True):

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core import cache
-from core.errors import ReviewError
+from core.errors import DatabaseError, ReviewError
 from core.reviews import CAUSES, MISCLASSIFIED, NONE_OF_THEM, QUEUES, Review, ReviewStore, first_reading, newest
 from core.reviews.agreement import agreement_table, beside_model, cause_table, readers_of, without_invalid
 from core.reviews.exchange import COLUMNS, from_csv, to_csv
@@ -26,11 +26,23 @@ from pages.components.text import plain
 DEFAULT_LENGTH = 50
 LARGEST_SEED = 2**31 - 1
 LONGEST_QUEUE = 1_000_000
+LAST_READ = "reviews_read_last"
 VALIDITY = {"yes": True, "no": False}
 WHY_RANDOM = (
     "Only images met in the random sample count here. The other queue holds nothing but errors: leaving out those that "
     "are not valid could only raise the accuracy, whatever the reader says."
 )
+
+
+def known_reviews(store: ReviewStore) -> list[Review]:
+    """All reviews. While the database is away those read last: without its form the page would lose what is typed."""
+    try:
+        st.session_state[LAST_READ] = store.all()
+    except DatabaseError as error:
+        if LAST_READ not in st.session_state:
+            raise
+        st.error(f"{error} What you have typed stays here.", icon=":material/error:")
+    return st.session_state[LAST_READ]
 
 
 def go_to(position: int) -> None:
@@ -259,6 +271,7 @@ def show_exchange(store: ReviewStore, reviews: list[Review]) -> None:
             st.success(st.session_state.pop("imported"), icon=":material/check_circle:")
 
 
+link.begin_with_app()
 st.title("Reviews")
 st.markdown("Enter your name, choose a queue and say what each image shows; the network's answer appears after yours.")
 with st.container(border=True):
@@ -290,7 +303,7 @@ if not assessments:
     )
 else:
     store = cache.review_store()
-    reviews = store.all()
+    reviews = known_reviews(store)
     reader = tidy_name(reader or "")
     if not reader:
         st.info("Enter your name above to begin.", icon=":material/person:")

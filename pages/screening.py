@@ -9,6 +9,7 @@ from core.screening import Screening, Thresholds, default_thresholds, judged
 from core.screening.report import summary_of
 from core.screening.sources import Entry
 from core.zoo import Card
+from pages.components import link
 from pages.components.jobs import watch_jobs
 from pages.components.model_picker import CLASSIFICATION, DETECTION, models_when_ready, pick_model
 from pages.components.screening_files import pick_files
@@ -65,6 +66,7 @@ def show_results(run: Screening, thresholds: Thresholds) -> None:
     show_downloads(run, rows, summary)
 
 
+link.begin_with_app()
 st.title("Screening")
 st.markdown("Give a ZIP or many frames, screen them once, and move the limits until the right ones are kept.")
 with st.container(border=True):

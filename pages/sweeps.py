@@ -13,6 +13,7 @@ from core.similarity import DEFINITIONS, READINGS
 from core.sweep.describe import error_table, sentence, threshold_table
 from core.sweep.study import Study, merged
 from core.sweep_figures import COLUMNS, panels, ssim_title, study_figure
+from pages.components import link
 from pages.components.link import linked, one_of, some_of
 from pages.components.state import SWEEP, SWEEP_KINDS, SWEEP_MODELS, SWEEP_SSIM
 from pages.components.tables import table
@@ -109,6 +110,7 @@ def show_downloads(study: Study) -> None:
             )
 
 
+link.begin_with_app()
 st.title("Sweeps")
 st.markdown("Choose images, models and corruptions, and compare how far each model can be trusted as images get worse.")
 known = readable()

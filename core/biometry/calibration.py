@@ -15,6 +15,7 @@ from core.biometry.refusal import bounds_of, evidence_of
 from core.biometry.seen import write_seen
 from core.biometry.settings import HeadSettings
 from core.errors import ModelError
+from core.files import whole
 from core.zoo.cards import Card
 from core.zoo.heads import HeadSegmenter, ellipses_in
 from core.zoo.registry import load_model
@@ -48,7 +49,8 @@ def calibrate(folder: Path, train: HeadSet, validation: HeadSet, others: Path | 
     if others is not None:
         advice = "cross-validate on the data that the model was trained on."
         out_of_fold = _predictions(others, [train, validation], advice)
-        out_of_fold[COLUMNS].to_csv(kept, index=False)
+        with whole(kept) as path:
+            out_of_fold[COLUMNS].to_csv(path, index=False)
     predicted = _predictions(folder / HEADS_NAME, [validation], f"train the model {folder.name!r} again on this data.")
     card = calibrated(model.card, predicted, out_of_fold)
     if isinstance(model, HeadSegmenter):

@@ -17,6 +17,7 @@ from core.biometry.settings import HeadSettings
 from core.biometry.training import train_heads
 from core.datasets import Table
 from core.errors import DatasetError
+from core.files import whole, write_whole
 from core.zoo.cards import CARD_NAME, Card
 from core.zoo.heads import ELLIPSE
 
@@ -84,9 +85,13 @@ def cross_validate(
         predictions.append(found)
         # Written after every trial: a long comparison that is stopped leaves what it has.
         comparison = pd.DataFrame(rows)
-        comparison.to_csv(out / COMPARISON_NAME, index=False)
-        pd.concat(predictions, ignore_index=True).to_csv(out / PREDICTIONS_NAME, index=False)
-        (out / SUMMARY_NAME).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        for name, table in (
+            (COMPARISON_NAME, comparison),
+            (PREDICTIONS_NAME, pd.concat(predictions, ignore_index=True)),
+        ):
+            with whole(out / name) as path:
+                table.to_csv(path, index=False)
+        write_whole(out / SUMMARY_NAME, json.dumps(summary, indent=2) + "\n")
     return comparison
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import ModelError
+from core.files import whole
 from core.parallel import in_threads
 from core.zoo.weights import sha256_of
 
@@ -18,7 +19,8 @@ def write_seen(folder: Path, paths: Iterable[Path]) -> None:
     """Write ``seen.csv`` with name and SHA-256 of each file of the training side."""
     paths = list(paths)
     rows = {"image": [path.name for path in paths], "sha256": list(in_threads(sha256_of, paths))}
-    pd.DataFrame(rows).to_csv(folder / SEEN_NAME, index=False)
+    with whole(folder / SEEN_NAME) as path:
+        pd.DataFrame(rows).to_csv(path, index=False)
 
 
 def read_seen(folder: Path) -> frozenset[str]:

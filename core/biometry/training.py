@@ -19,6 +19,7 @@ from core.biometry.settings import HUBER_DELTA, HeadSettings
 from core.datasets import Table, refuse_test_examinations, split_by_patient
 from core.errors import DatasetError, ModelError
 from core.evaluation import bootstrap_by_patient
+from core.files import whole
 from core.preprocessing import PreprocessingSettings
 from core.zoo.architectures import POOLED_LAYER, build_classifier, build_segmenter, get_backbone
 from core.zoo.cards import Card, Metric
@@ -28,7 +29,7 @@ from core.zoo.registry import load_model
 from core.zoo.runtime import CompiledNetwork, tensorflow
 from core.zoo.training.card_texts import start_licence
 from core.zoo.training.images import scaled
-from core.zoo.training.resuming import RECORD_NAME, check_resumable
+from core.zoo.training.resuming import RECORD_NAME, check_resumable, keep_state, restore_state
 from core.zoo.training.start import IMAGES, scale_to_unit
 from core.zoo.weights import WEIGHTS_NAME, round_to_half, save_weights, sha256_of
 
@@ -102,7 +103,8 @@ def train_heads(
     _fit(model, train, validation, settings, out, report, progress)
     round_to_half(model)
     card, predicted = _card(model, train, validation, settings, out, began, weights, command, default)
-    predicted.to_csv(out / HEADS_NAME, index=False)
+    with whole(out / HEADS_NAME) as path:
+        predicted.to_csv(path, index=False)
     card.write(out)
     card = calibrate(out, train, validation)
     error = f"{card.metrics[0].value:.2f} mm mean absolute error" if card.metrics else "no outline of a head was found"
@@ -191,21 +193,25 @@ def _fit(
             path = out / HISTORY_NAME
             rows = pd.read_csv(path) if path.exists() else pd.DataFrame({"epoch": []})
             rows = pd.concat([rows[rows["epoch"] < epoch], pd.DataFrame([row])], ignore_index=True)
-            rows.to_csv(path, index=False)
+            with whole(path) as draft:
+                rows.to_csv(draft, index=False)
+            keep_state(model, out / CHECKPOINT_NAME)
             report(
                 f"epoch {epoch + 1}/{settings.epochs}: loss {row['loss']:.4f}, validation loss {row['val_loss']:.4f} "
                 f"({row['seconds']:.0f} s)"
             )
 
+    (out / CHECKPOINT_NAME).mkdir(exist_ok=True)
     model.fit(
         batches,
         validation_data=(_inputs(validation.images, settings), _targets(validation, settings)),
         validation_batch_size=VALIDATION_BATCH,
+        initial_epoch=restore_state(model, out / CHECKPOINT_NAME, len(batches)),
         epochs=settings.epochs,
         # The order is the batches' own: Keras's, drawn from the process's numbers, would be another after a resume.
         shuffle=False,
         verbose=0,
-        callbacks=[Follow(), keras.callbacks.BackupAndRestore(str(out / CHECKPOINT_NAME), delete_checkpoint=False)],
+        callbacks=[Follow()],
     )
 
 

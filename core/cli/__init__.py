@@ -13,8 +13,9 @@ import sys
 from collections.abc import Sequence
 
 from core.cli import datasets, explanations, heads, models, pictures, reviews, screening, sweeps, training
-from core.cli.shared import EXIT_OK, EXIT_UNUSABLE, Parser, complain
+from core.cli.shared import EXIT_OK, EXIT_UNUSABLE, Parser, check_places, complain
 from core.errors import PlaneLabError
+from core.files import storage_sentence
 
 EXIT_STOPPED = 130
 GROUPS = (models, pictures, screening, sweeps, explanations, reviews, training, heads, datasets)
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(stop.code or 0)
     options.arguments = arguments
     try:
+        check_places(options)
         return options.run(options)
     except PlaneLabError as error:
         complain(str(error))
@@ -43,8 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.close()
         return EXIT_OK
     except OSError as error:
+        place = error.filename or getattr(options, "out", None) or "a file"
         complain(
-            f"{error.strerror or error}: {error.filename or 'a file'}; check the path, its permissions and free space."
+            storage_sentence(error, place)
+            or f"{error.strerror or error}: {place}; check the path, its permissions and free space."
         )
         return EXIT_UNUSABLE
 

@@ -4,6 +4,7 @@ whether that is true."""
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import shlex
 import time
@@ -33,6 +34,7 @@ from core.cli.shared import (
     side_of,
 )
 from core.errors import ParameterError
+from core.files import write_whole
 from core.images import encode_png, read_image
 
 if TYPE_CHECKING:
@@ -173,10 +175,11 @@ def _explain(options: argparse.Namespace) -> int:
     explained = method.explain_and_tell(model, to_unit(image), card.classes.index(target), Progress(method.title))
     seconds = time.perf_counter() - started
     options.out.mkdir(parents=True, exist_ok=True)
-    np.save(options.out / "map.npy", explained.map)
-    (options.out / "overlay.png").write_bytes(
-        encode_png(overlay(image, explained.map, symmetric=method.is_signed(card)))
-    )
+    raw = io.BytesIO()
+    np.save(raw, explained.map)
+    write_whole(options.out / "map.npy", raw.getvalue())
+    drawn = overlay(image, explained.map, symmetric=method.is_signed(card))
+    write_whole(options.out / "overlay.png", encode_png(drawn))
     row = {
         "path": str(options.image),
         "model": card.name,
@@ -220,9 +223,9 @@ def _maximise(options: argparse.Namespace) -> int:
     result = activation_maximization(model, card.classes.index(options.target), settings, Progress(title))
     seconds = time.perf_counter() - started
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "picture.png").write_bytes(encode_png(np.round(255 * result.picture).astype(np.uint8)))
+    write_whole(options.out / "picture.png", encode_png(np.round(255 * result.picture).astype(np.uint8)))
     lines = [f"{step},{score:.6g}" for step, score in enumerate(result.scores)]
-    (options.out / "score.csv").write_text("\n".join(["step,score", *lines]) + "\n", encoding="utf-8")
+    write_whole(options.out / "score.csv", "\n".join(["step,score", *lines]) + "\n")
     first, last = float(result.scores[0]), float(result.scores[-1])
     if options.json:
         row = {"model": card.name, "target": options.target, "preset": options.preset, "seed": options.seed}

@@ -42,6 +42,7 @@ def register(commands: Any) -> None:
         commands, "calibrate", _calibrate, "set a head model's interval and refusals on its validation frames again"
     )
     command.add_argument("--model", metavar="NAME", required=True, help="a model of heads, or its folder")
+    command.set_defaults(writes_model=True)
     data_option(command)
     command.add_argument(
         "--out-of-fold", type=Path, metavar="FILE", help="predictions of a cross-validation: intervals go with size"

@@ -18,6 +18,7 @@ from core.cli.shared import (
     print_json,
 )
 from core.errors import ParameterError
+from core.files import write_whole
 from core.images import encode_png, read_image
 
 
@@ -92,7 +93,7 @@ def _preprocess(options: argparse.Namespace) -> int:
     result = run(frame.pixels, settings, chain=options.chain)
     options.out.mkdir(parents=True, exist_ok=True)
     for number, stage in enumerate(result.stages, start=1):
-        (options.out / f"{number:02d}_{stage.name}.png").write_bytes(encode_png(stage.image))
+        write_whole(options.out / f"{number:02d}_{stage.name}.png", encode_png(stage.image))
     for note in (*frame.notes, *result.notes):
         complain(note)
     return EXIT_OK
@@ -126,7 +127,7 @@ def _corrupt(options: argparse.Namespace) -> int:
         sector = find_sector(frame.pixels).mask
     corrupted = chain.apply(gray, seed=options.seed, sector=sector)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_bytes(encode_png(corrupted))
+    write_whole(options.out, encode_png(corrupted))
     described = [
         {
             "kind": step.kind,

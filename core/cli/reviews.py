@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.cli.shared import EXIT_OK, Parser, add_command, json_option, print_json
 from core.errors import ReviewError
+from core.files import write_whole
 
 if TYPE_CHECKING:
     from core.reviews import Review, ReviewStore
@@ -55,10 +56,10 @@ def _database_option(command: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def _store(options: argparse.Namespace) -> Iterator[ReviewStore]:
+def _store(options: argparse.Namespace, *, create: bool = False) -> Iterator[ReviewStore]:
     from core.reviews import ReviewStore, database_url
 
-    store = ReviewStore(options.database or database_url())
+    store = ReviewStore(options.database or database_url(), create=create)
     try:
         yield store
     finally:
@@ -79,7 +80,7 @@ def _export(options: argparse.Namespace) -> int:
     reviews = _stored(options)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     # As bytes: the line ends of comments and of rows are the table's own.
-    options.out.write_bytes(to_csv(reviews).encode())
+    write_whole(options.out, to_csv(reviews).encode())
     print(f"wrote {len(reviews)} reviews: {options.out}")
     return EXIT_OK
 
@@ -91,7 +92,7 @@ def _import(options: argparse.Namespace) -> int:
     with options.file.open("rb") as file:
         content = file.read(LARGEST_BYTES + 1)
     reviews = from_csv(content, {card.name: card.classes for card in list_cards()})
-    with _store(options) as store:
+    with _store(options, create=True) as store:
         added = store.extend(reviews)
     print(f"added {added} of {len(reviews)} reviews; the others were there already")
     return EXIT_OK

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ParameterError
+from core.files import check_writable
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 EXIT_OK = 0
 EXIT_UNUSABLE = 2
+
+
+WRITTEN_OPTIONS = ("out", "cache", "copy_kept", "move_kept")
+"""Of all commands the options that name a file or folder to be written."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,6 +48,21 @@ class Progress:
         left = f", {elapsed / share - elapsed:.0f} s left" if share > 0 else ""
         end = "\n" if share >= 1 else ""
         print(f"\r{self.title}: {100 * share:3.0f} %{left}    ", end=end, file=sys.stderr, flush=True)
+
+
+def check_places(options: argparse.Namespace) -> None:
+    """Refuse what a command is to write to and cannot, before its work: ``--out`` and its like, and recorded models.
+
+    Raises
+    ------
+    StorageError
+    """
+    places = [getattr(options, name, None) for name in WRITTEN_OPTIONS]
+    if getattr(options, "record", None) or getattr(options, "writes_model", False):
+        models = options.model if isinstance(options.model, list) else [options.model]
+        places += [model_folder(name) / model_name(name) for name in models]
+    for place in filter(None, places):
+        check_writable(place)
 
 
 def card_of(name: str | None) -> Any:

@@ -22,6 +22,7 @@ from core.cli.shared import (
     starting_weights,
 )
 from core.errors import ParameterError
+from core.files import whole
 
 HEADS = "head_circumference"
 HEAD_OPTIONS = ("output", "loss", "fold", "folds", "start")
@@ -144,7 +145,8 @@ def _search(options: argparse.Namespace) -> int:
         progress=Progress("searching"),
     )
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    rows.to_csv(options.out, index=False)
+    with whole(options.out) as path:
+        rows.to_csv(path, index=False)
     print(rows.head(10).to_string(index=False))
     return EXIT_OK
 

@@ -10,7 +10,6 @@ whose files are then moved, the list of images last. Whatever stops a download, 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import re
@@ -28,6 +27,7 @@ import requests
 import urllib3
 
 from core.errors import DatasetError, ParameterError
+from core.files import NO_SPACE
 
 SERVER = "https://zenodo.org"
 RECORD_NAME = ".downloaded.json"
@@ -38,7 +38,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 CONNECT_SECONDS, READ_SECONDS = 15, 60
 CHUNK = 1 << 18
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Progress = Callable[[str, float], None]
 """Told what is going on and the share of it that is done."""

@@ -19,6 +19,7 @@ from core.evaluation import CURVE_RESAMPLES, Share, bootstrap_by_patient, share_
 from core.explain.agreement import TOP_SHARE
 from core.explain.base import METHODS, get_method
 from core.explain.stored_study import StoredStudy, StudyFiles, listed
+from core.files import whole
 
 MEASURES = {"rank_correlation": "Rank correlation", "top_overlap": f"Overlap of the highest {100 * TOP_SHARE:.0f} %"}
 """What maps are compared by; columns of the rows, with what people call them."""
@@ -184,7 +185,8 @@ class DriftStudy(StoredStudy):
         """Write rows and settings, with the order of events and the conclusions, into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         compression = {"method": "gzip", "mtime": 0}  # the same study gives the same bytes
-        self.rows.to_csv(folder / ROWS_NAME, index=False, float_format="%.5g", compression=compression)
+        with whole(folder / ROWS_NAME) as path:
+            self.rows.to_csv(path, index=False, float_format="%.5g", compression=compression)
         about = self.about | {
             "order": {measure: json.loads(self.order(measure).to_json(orient="records")) for measure in MEASURES},
             "conclusion": {measure: self.conclusion(measure) for measure in MEASURES},

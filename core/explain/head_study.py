@@ -22,6 +22,7 @@ from core.explain.contour import CONTOUR_MEASURES, WIDTH_MM
 from core.explain.faithfulness.study import FEW, NUMBERS, number
 from core.explain.regression_perturbation import ORDERS, STEPS, Protocol, aopc
 from core.explain.stored_study import StoredStudy, StudyFiles, listed
+from core.files import whole
 
 if TYPE_CHECKING:
     from core.biometry.data import HeadSet
@@ -201,9 +202,8 @@ class HeadStudy(StoredStudy):
         for name, (file, columns) in TABLES.items():
             # The same study gives the same bytes.
             compression = {"method": "gzip", "mtime": 0} if file.endswith(".gz") else None
-            getattr(self, name)[columns].to_csv(
-                folder / file, index=False, float_format="%.5g", compression=compression
-            )
+            with whole(folder / file) as path:
+                getattr(self, name)[columns].to_csv(path, index=False, float_format="%.5g", compression=compression)
         FILES.write_about(folder, self.about | {"conclusions": self.conclusions()})
 
     def _errors(self) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from core.errors import DatasetError, ParameterError
 from core.explain.base import get_method
+from core.files import whole, write_whole
 from core.zoo.registry import MODELS_FOLDER
 
 WORK = "work"
@@ -81,7 +82,7 @@ class StudyFiles:
         return sorted(path.parent for path in (models / model / self.name).glob(f"*/{self.about_name}"))
 
     def write_about(self, folder: Path, about: Mapping[str, Any]) -> None:
-        (folder / self.about_name).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        write_whole(folder / self.about_name, json.dumps(about, indent=1) + "\n")
 
     def read_about(self, folder: Path) -> Any:
         return json.loads((folder / self.about_name).read_text(encoding="utf-8"))
@@ -157,7 +158,7 @@ class WorkFolder:
                 f"{folder} holds work on another model, other images or settings; choose another --out or delete it."
             )
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
 
     def arrays(self, part: str) -> dict[str, np.ndarray] | None:
         """What was kept of a part; None where it is not done."""
@@ -169,6 +170,5 @@ class WorkFolder:
 
     def keep(self, part: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Write what says that a part is done, in one step."""
-        draft = self.folder / f".{part}.part.npz"
-        np.savez(draft, **arrays)
-        draft.replace(self.folder / f"{part}.npz")
+        with whole(self.folder / f"{part}.npz") as draft:
+            np.savez(draft, **arrays)

@@ -4,6 +4,9 @@ The environment variable ``PLANELAB_DATABASE`` holds its URL, such as ``sqlite:/
 ``postgresql://user:password@host/planelab``. Without it reviews go to ``planelab/reviews.sqlite`` in the user's data
 folder (``$XDG_DATA_HOME``, else ``~/.local/share``), where a new checkout or container image does not lose them.
 
+The user's own file is made where it is missing. A file that an address names is made too, but never its folder, and not
+by whoever only reads: an address that was mistyped would otherwise lead to an empty database and no word about it.
+
 Rows are only ever appended. SQLite writes ahead to a log that it syncs at every commit: what was acknowledged stays,
 readers do not wait for writers, and writers wait for each other. That log needs a local disk; on a network file system
 use PostgreSQL.
@@ -11,7 +14,9 @@ use PostgreSQL.
 
 from __future__ import annotations
 
+import logging
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -23,12 +28,14 @@ import sqlalchemy
 from sqlalchemy import Boolean, Column, DateTime, Integer, MetaData, String, Table, Text, event, inspect, select, text
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeDecorator
 
 from core.errors import DatabaseError, ReviewError
 from core.reviews.review import Review
 
+log = logging.getLogger("planelab")
 DATABASE_VARIABLE = "PLANELAB_DATABASE"
 FILE_NAME = "reviews.sqlite"
 WAIT_SECONDS = 30
@@ -79,8 +86,13 @@ def database_url(environment: Mapping[str, str] = os.environ) -> str:
     given = environment.get(DATABASE_VARIABLE, "").strip()
     if given:
         return given
+    return URL.create("sqlite", database=str(_own_file(environment))).render_as_string()
+
+
+def _own_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """The file in the user's data folder."""
     data = environment.get("XDG_DATA_HOME", "").strip() or Path.home() / ".local" / "share"
-    return URL.create("sqlite", database=str(Path(data) / "planelab" / FILE_NAME)).render_as_string()
+    return Path(data).absolute() / "planelab" / FILE_NAME
 
 
 class ReviewStore:
@@ -90,6 +102,8 @@ class ReviewStore:
     ----------
     url : str
         A SQLAlchemy URL of SQLite or PostgreSQL.
+    create : bool
+        Whether a file of SQLite that is not there is made.
 
     Raises
     ------
@@ -97,8 +111,8 @@ class ReviewStore:
         If the URL is not usable, the database cannot be reached, or holds a table of another shape.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine, self.place = _engine(url)
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self._engine, self.place = _engine(url, create)
         with self._working("reached", "check that it runs, its address and your rights in it"):
             _make_table(self._engine)
             self._check_columns()
@@ -145,7 +159,7 @@ class ReviewStore:
         DatabaseError
             If they cannot be read.
         """
-        with self._working("read", "check that it runs"), self._engine.connect() as connection:
+        with self._working("read", "check that it runs and is where it was"), self._engine.connect() as connection:
             return self._read(connection)
 
     def close(self) -> None:
@@ -157,7 +171,8 @@ class ReviewStore:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with self._working("written", "check that it runs and has space, and save again"), self._engine.begin() as one:
+        advice = "check that it runs, is where it was and has space, and save again"
+        with self._working("written", advice), self._engine.begin() as one:
             yield one
 
     @contextmanager
@@ -178,7 +193,7 @@ class ReviewStore:
             )
 
 
-def _engine(url: str) -> tuple[Engine, str]:
+def _engine(url: str, create: bool) -> tuple[Engine, str]:
     """An engine and the words for where it leads, without a password."""
     advice = f"set {DATABASE_VARIABLE} to sqlite:////PATH/{FILE_NAME} or postgresql://USER:PASSWORD@HOST/NAME."
     try:
@@ -190,7 +205,7 @@ def _engine(url: str) -> tuple[Engine, str]:
     place = parsed.set(query={}).render_as_string(hide_password=True)
     try:
         if kind == "sqlite":
-            return _sqlite_engine(parsed), place
+            return _sqlite_engine(parsed, place, create), place
         if kind == "postgresql":
             options = {"connect_timeout": WAIT_SECONDS}
             return sqlalchemy.create_engine(parsed, pool_pre_ping=True, connect_args=options), place
@@ -203,11 +218,16 @@ def _engine(url: str) -> tuple[Engine, str]:
     raise DatabaseError(f"Reviews are kept in SQLite or PostgreSQL, not in {kind}; {advice}")
 
 
-def _sqlite_engine(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
-        Path(url.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
-        url = url.set(database=str(Path(url.database).expanduser()))
-    engine = sqlalchemy.create_engine(url, connect_args={"timeout": WAIT_SECONDS})
+def _sqlite_engine(url: URL, place: str, create: bool) -> Engine:
+    """Connections to a file that is there; each is made anew, for one that is kept would write into a deleted file."""
+    path = Path(url.database or "").expanduser().absolute()
+    if not path.exists():
+        _make_file(path, place, create)
+    engine = sqlalchemy.create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=WAIT_SECONDS),
+        poolclass=NullPool,
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -215,6 +235,19 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.execute("PRAGMA synchronous=FULL")
 
     return engine
+
+
+def _make_file(path: Path, place: str, create: bool) -> None:
+    if not create:
+        raise DatabaseError(f"There is no database of reviews at {place}; check its address.")
+    if path == _own_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        raise DatabaseError(
+            f"The folder of the database of reviews ({place}) is not there; check the address, or make the folder."
+        )
+    path.touch()
+    log.warning("a new database of reviews: %s", place)
 
 
 def _make_table(engine: Engine) -> None:

@@ -2,21 +2,22 @@
 
 The first line says of what and by what the rows are made; a run that goes on checks it. Rows are written in batches and
 reach the disk before the next ones are made, so that a kill costs one batch at most. A last line that was torn is
-dropped. Of a file that has changed since, the later rows count.
+dropped, and a batch for which there is no room leaves the file as it was. Of a file that has changed since, the later
+rows count.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pandas as pd
 
 from core.errors import DatasetError
+from core.files import append_whole, storing
 from core.locks import lock
 from core.screening.sources import Entry
 
@@ -59,9 +60,10 @@ class Journal:
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         self.path = path
         self.about = {"version": VERSION, **about}
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._in_use = threading.Lock()
-        self._file: BinaryIO = path.open("a+b")
+        with storing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab", buffering=0)
         try:
             self._lock()
             self._done = self._go_on()
@@ -79,12 +81,15 @@ class Journal:
         self._file.close()
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Append rows; they are on the disk when this returns."""
-        lines = [json.dumps(row, allow_nan=False) + "\n" for row in rows]
+        """Append rows; they are on the disk when this returns.
+
+        Raises
+        ------
+        StorageError
+            If there is no room for them; none of them was kept then.
+        """
         with self._in_use:
-            self._file.write("".join(lines).encode())
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            self._append(rows)
             for row in rows:
                 self._note(row)
 
@@ -123,10 +128,9 @@ class Journal:
             parts.append(part.astype({"frame": int, "frames": int}))
             waiting.clear()
 
-        with self._in_use:
-            self._file.seek(0)
-            next(self._file)
-            for line in self._file:
+        with self._in_use, self.path.open("rb") as file:
+            next(file)
+            for line in file:
                 row = json.loads(line)
                 if stamps.get(row["path"]) == row["stamp"]:
                     waiting.append(row)
@@ -148,26 +152,27 @@ class Journal:
     def _go_on(self) -> dict[str, _Done]:
         """Read what is there, and cut off a torn last line; write the first line of a new journal."""
         self._done: dict[str, _Done] = {}
-        self._file.seek(0)
         whole = 0
-        for number, line in enumerate(self._file):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                row = json.loads(line)
-                self._note(row) if number else self._check(row)
-            except (ValueError, KeyError, TypeError) as error:
-                raise DatasetError(
-                    f"Line {number + 1} of {self.path} is none of a journal of screening; choose another folder with "
-                    "--out, or delete the file and begin anew."
-                ) from error
-            whole += len(line)
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file):
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    row = json.loads(line)
+                    self._note(row) if number else self._check(row)
+                except (ValueError, KeyError, TypeError) as error:
+                    raise DatasetError(
+                        f"Line {number + 1} of {self.path} is none of a journal of screening; choose another folder "
+                        "with --out, or delete the file and begin anew."
+                    ) from error
+                whole += len(line)
         self._file.truncate(whole)
-        self._file.seek(0, os.SEEK_END)
         if not whole:
-            self._file.write(json.dumps(self.about).encode() + b"\n")
-            self._file.flush()
+            self._append([self.about])
         return self._done
+
+    def _append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        append_whole(self._file, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode())
 
     def _note(self, row: Mapping[str, Any]) -> None:
         stamp, _, frames = self._done.get(row["path"], _NOTHING)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from core.errors import DatasetError, PlaneLabError
+from core.errors import DatasetError, PlaneLabError, StorageError
+from core.files import NO_SPACE, append_whole, storage_sentence, storing
 from core.locks import lock
 from core.screening.sources import FolderSource, Source
 
@@ -48,12 +49,15 @@ def keep_files(source: Source, names: Sequence[str], folder: Path, how: str) -> 
     ------
     DatasetError
         If files are to be moved out of something else than a folder, or the folder is not fit.
+    StorageError
+        If the folder's disk is full; what was copied or moved before stays so, and the same call goes on from there.
     """
     if how == MOVE and not isinstance(source, FolderSource):
         raise DatasetError("Files can be moved out of a folder only; copy those of a ZIP with --copy-kept.")
     if isinstance(source, FolderSource) and folder.resolve().is_relative_to(source.path.resolve()):
         raise DatasetError(f"{folder} lies inside the folder that is screened; choose a folder outside it.")
-    folder.mkdir(parents=True, exist_ok=True)
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     with _Actions(folder) as actions:
         before, problems = set(actions.finished(source.title)), []
         made = 0
@@ -63,9 +67,14 @@ def keep_files(source: Source, names: Sequence[str], folder: Path, how: str) -> 
             try:
                 _keep(source, name, folder, how, actions)
                 made += 1
-            except (PlaneLabError, OSError) as error:
-                reason = error.strerror if isinstance(error, OSError) else error
-                problems.append(f"{name}: {reason}")
+            except StorageError:
+                raise
+            except OSError as error:
+                if error.errno in NO_SPACE:
+                    raise StorageError(storage_sentence(error, folder)) from error
+                problems.append(f"{name}: {error.strerror}")
+            except PlaneLabError as error:
+                problems.append(f"{name}: {error}")
         return Moved(made, len(before & set(names)), tuple(problems))
 
 
@@ -135,11 +144,15 @@ def _write_new(path: Path, data: bytes) -> None:
     """Write a file that is not there, in one step: its name is taken by an empty file, which is then replaced."""
     path.open("xb").close()
     partial = path.with_name(f"{path.name}{_PARTIAL}")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        _drop_reserved(path)
+        raise
 
 
 def _take_back(action: dict[str, Any], folder: Path) -> str:
@@ -157,6 +170,7 @@ def _take_back(action: dict[str, Any], folder: Path) -> str:
         return ""
     if _digest(path) != action["sha256"]:
         return f"{action['target']} has changed since it was moved and was left where it is."
+    _drop_reserved(origin)
     if not origin.exists():
         origin.parent.mkdir(parents=True, exist_ok=True)
         _write_new(origin, path.read_bytes())
@@ -199,7 +213,8 @@ class _Actions:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
-        self._file = self.path.open("a+b")
+        with storing(self.path):
+            self._file = self.path.open("ab", buffering=0)
         try:
             lock(self._file)
             self._read()
@@ -217,20 +232,20 @@ class _Actions:
         self._file.close()
 
     def _read(self) -> None:
-        self._file.seek(0)
         self._actions: dict[int, dict[str, Any]] = {}
         self._finished: set[int] = set()
         self._lines = whole = 0
-        for line in self._file:
-            if not line.endswith(b"\n"):
-                break
-            try:
-                self._note(json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
-                raise DatasetError(
-                    f"{self.path} is damaged; nothing was done. Restore it or choose another folder."
-                ) from error
-            whole += len(line)
+        with self.path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    self._note(json.loads(line))
+                except (ValueError, KeyError, TypeError) as error:
+                    raise DatasetError(
+                        f"{self.path} is damaged; nothing was done. Restore it or choose another folder."
+                    ) from error
+                whole += len(line)
         self._file.truncate(whole)
 
     def _note(self, entry: dict[str, Any]) -> None:
@@ -246,9 +261,7 @@ class _Actions:
         """Keep an entry, on the disk when this returns; its number."""
         number = self._lines
         entry = {"number": number, **entry} if "how" in entry else entry
-        self._file.write(json.dumps(entry).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        append_whole(self._file, json.dumps(entry).encode() + b"\n")
         self._note(entry)
         return number
 

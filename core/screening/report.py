@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core.errors import DatasetError, PlaneLabError
 from core.evaluation import Share, wilson
 from core.figures import share_text
+from core.files import whole
 from core.image_formats import is_dicom
 from core.images import encode_png
 from core.preprocessing import PreprocessingSettings, clean
@@ -200,10 +201,8 @@ def write_report(
 
 def _write(path: Path, parts: Iterable[bytes], report: Callable[[str], None]) -> None:
     """Whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as file:
+    with whole(path) as draft, draft.open("wb") as file:
         file.writelines(parts)
-    partial.replace(path)
     report(path.name)
 
 

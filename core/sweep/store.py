@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.errors import DatasetError
+from core.errors import DatasetError, StorageError
 
 Content = tuple[list[tuple[Any, ...]], ...]
 _ASKED_AT_ONCE = 500  # SQLite limits the placeholders of one question
@@ -34,9 +35,12 @@ class CellStore:
     ------
     DatasetError
         If the file is no such store.
+    StorageError
+        If it can no longer be written or read, then or later; what was added before is kept.
     """
 
     def __init__(self, path: Path | None = None) -> None:
+        self.path = path
         try:
             self._file = sqlite3.connect(path or ":memory:")
             self._file.execute("PRAGMA synchronous = OFF")
@@ -44,6 +48,8 @@ class CellStore:
             self._file.execute(
                 "CREATE TABLE IF NOT EXISTS answer (model TEXT, cell TEXT, numbers BLOB, PRIMARY KEY (model, cell))"
             )
+        except sqlite3.OperationalError as error:
+            raise self._unusable(error) from error
         except sqlite3.DatabaseError as error:
             raise DatasetError(
                 f"{path} holds no finished cells of a sweep ({error}); remove it or choose another folder with --out."
@@ -63,14 +69,14 @@ class CellStore:
 
     def add_similarities(self, items: Iterable[tuple[str, np.ndarray]]) -> None:
         rows = [(cell, np.asarray(numbers, np.float64).tobytes()) for cell, numbers in items]
-        with self._file:
+        with self._working():
             self._file.executemany("INSERT OR REPLACE INTO similarity VALUES (?, ?)", rows)
 
     def add_answers(self, model: str, cells: Sequence[str], probabilities: np.ndarray) -> None:
         rows = [
             (model, cell, np.asarray(row, np.float64).tobytes()) for cell, row in zip(cells, probabilities, strict=True)
         ]
-        with self._file:
+        with self._working():
             self._file.executemany("INSERT OR REPLACE INTO answer VALUES (?, ?, ?)", rows)
 
     def content(self) -> Content:
@@ -80,15 +86,31 @@ class CellStore:
     def absorb(self, content: Content) -> None:
         """Take in what another store held."""
         similarities, answers = content
-        with self._file:
+        with self._working():
             self._file.executemany("INSERT OR REPLACE INTO similarity VALUES (?, ?)", similarities)
             self._file.executemany("INSERT OR REPLACE INTO answer VALUES (?, ?, ?)", answers)
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """All that is added inside, or nothing."""
+        try:
+            with self._file:
+                yield
+        except sqlite3.OperationalError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: sqlite3.OperationalError) -> StorageError:
+        return StorageError(
+            f"The finished cells in {self.path} cannot be written ({error}): the disk may be full, or the file in use "
+            "or read-only. Mend that and run the same again; it goes on from there."
+        )
 
     def _read(self, question: str, first: tuple[str, ...], cells: Sequence[str]) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
         for start in range(0, len(cells), _ASKED_AT_ONCE):
             asked = cells[start : start + _ASKED_AT_ONCE]
             marks = ", ".join("?" * len(asked))
-            for cell, numbers in self._file.execute(question.format(marks), (*first, *asked)):
-                found[cell] = np.frombuffer(numbers, np.float64)
+            with self._working():
+                for cell, numbers in self._file.execute(question.format(marks), (*first, *asked)):
+                    found[cell] = np.frombuffer(numbers, np.float64)
         return found

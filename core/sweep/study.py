@@ -20,6 +20,7 @@ import pandas as pd
 from core.datasets import Table
 from core.datasets.items import item_name
 from core.errors import DatasetError, ParameterError
+from core.files import whole, write_whole
 from core.sweep.corruption_error import corruption_errors
 from core.sweep.curves import BESIDE, CONTRACT, DATA, ORIGINAL, curves, measure_of
 from core.sweep.engine import Progress, model_key, sweep
@@ -131,11 +132,13 @@ class Study:
     def write(self, folder: Path) -> None:
         """Write the results; the rows too where there are any."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.curves.to_csv(folder / CSV_NAME, index=False, float_format="%.6g")
-        (folder / THRESHOLDS_NAME).write_text(json.dumps(self.thresholds, indent=1) + "\n", encoding="utf-8")
-        (folder / SUMMARY_NAME).write_text(json.dumps(self.summary, indent=1) + "\n", encoding="utf-8")
         if len(self.rows):
-            self.rows.to_csv(folder / ROWS_NAME, index=False, float_format="%.6g")
+            with whole(folder / ROWS_NAME) as path:
+                self.rows.to_csv(path, index=False, float_format="%.6g")
+        with whole(folder / CSV_NAME) as path:
+            self.curves.to_csv(path, index=False, float_format="%.6g")
+        write_whole(folder / THRESHOLDS_NAME, json.dumps(self.thresholds, indent=1) + "\n")
+        write_whole(folder / SUMMARY_NAME, json.dumps(self.summary, indent=1) + "\n")
 
     def record(self, name: str, model: str, models: Path = MODELS_FOLDER) -> None:
         """Keep a model's part beside its card under the name of the data, replacing an older one."""

@@ -20,6 +20,7 @@ from core.datasets import Table, read_pixels
 from core.datasets.items import item_name
 from core.errors import DatasetError, ImageError, ModelError
 from core.evaluation import ClassMeasures, Share, class_measures, confusion_matrix, mean_recall, share_by_patient
+from core.files import whole
 from core.zoo.cards import Card, Metric
 from core.zoo.detection import ORIGINAL, UNKNOWN
 from core.zoo.prediction import Classifier, Prediction
@@ -244,7 +245,8 @@ def record(assessment: Assessment, card: Card, folder: Path, name: str, argument
 
 def write_evaluation(rows: pd.DataFrame, folder: Path) -> None:
     """Write the rows of a model's evaluation; the same rows give the same bytes."""
-    rows.to_csv(folder / EVALUATION_NAME, index=False, compression={"method": "gzip", "mtime": 0})
+    with whole(folder / EVALUATION_NAME) as path:
+        rows.to_csv(path, index=False, compression={"method": "gzip", "mtime": 0})
 
 
 def read_evaluation(name: str, folder: Path = MODELS_FOLDER, *, classes: Sequence[str] = ()) -> pd.DataFrame:

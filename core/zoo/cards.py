@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ModelError, quoted
+from core.files import write_whole
 
 CARD_NAME = "card.json"
 CLASS_TASKS = ("plane", "anatomy", "corruption")
@@ -132,7 +133,7 @@ class Card:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
 
     def write(self, folder: Path) -> None:
-        (folder / CARD_NAME).write_text(self.to_json(), encoding="utf-8")
+        write_whole(folder / CARD_NAME, self.to_json())
 
     @classmethod
     def read(cls, folder: Path) -> Card:

@@ -70,7 +70,7 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier | HeadRegr
     card = read_card(name, folder)
     path = folder / name / card.weights["file"]
     if not path.is_file():
-        raise ModelError(f"The weights of model {name!r} are not installed; restore {path.name} or run: {card.command}")
+        raise ModelError(missing_weights(card))
     if sha256_of(path) != card.weights["sha256"]:
         raise ModelError(
             f"The weights of model {name!r} are not those its card describes (SHA-256 differs); "
@@ -97,6 +97,13 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier | HeadRegr
             f"The weights of model {name!r} do not fit its card; "
             f"restore models/{name} from the repository or train again."
         ) from error
+
+
+def missing_weights(card: Card) -> str:
+    """What to say and do of a model whose weights are not there."""
+    return (
+        f"The weights of model {card.name!r} are not installed; restore {card.weights['file']} or run: {card.command}"
+    )
 
 
 def model_of(

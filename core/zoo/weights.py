@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import ModelError, quoted
+from core.files import whole
 
 if TYPE_CHECKING:
     import keras
@@ -50,7 +51,8 @@ def save_weights(model: keras.Model, path: Path, **extra: np.ndarray) -> None:
         if not np.isfinite(half).all():
             raise ModelError(f"The weights of {name!r} do not fit half precision; train again with smaller weights.")
         halves[name] = half
-    np.savez_compressed(path, **halves)
+    with whole(path) as draft:
+        np.savez_compressed(draft, **halves)
 
 
 def load_weights(model: keras.Model, path: Path) -> dict[str, np.ndarray]:

@@ -1,17 +1,11 @@
 """Widgets that several pages share.
 
 Until ``st.navigation`` has run once in a process, Streamlit takes a folder named ``pages`` for its older kind of
-multi-page app: were the first request after a start a link to a page, that page would run alone, without navigation and
-frame. Whoever imports this package first, ``app.py`` or a page, settles that by running ``app.py`` in its place.
+multi-page app: of a server that has just started, a page that a link leads to runs alone, without navigation and frame.
+Whoever imports this package first, ``app.py`` or a page, settles that; pages that run alone by then, those of everybody
+who came meanwhile, begin again (``link.begin_with_app``).
 """
 
-import runpy
-from pathlib import Path
-
-import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-if PagesManager.uses_pages_directory:
-    PagesManager.uses_pages_directory = False
-    runpy.run_path(str(Path(__file__).resolve().parents[2] / "app.py"), run_name="__main__")
-    st.stop()
+PagesManager.uses_pages_directory = False

@@ -23,6 +23,15 @@ def enter_page(path: str) -> None:
     st.session_state.setdefault(_WRITTEN, {})
 
 
+def begin_with_app() -> None:
+    """To be called by a page before it draws: one that runs without ``app.py`` around it begins again.
+
+    So Streamlit runs what a link leads to on a server that has just started (``pages/components/__init__.py``).
+    """
+    if _PAGE not in st.session_state:
+        st.rerun()
+
+
 def forget() -> None:
     """Clean the address bar, when everything is reset."""
     st.session_state[_WRITTEN] = {}

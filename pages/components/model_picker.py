@@ -8,6 +8,7 @@ import streamlit as st
 from core import cache
 from core.errors import ModelError
 from core.zoo import Card, Classifier
+from core.zoo.registry import missing_weights
 from pages.components.link import linked, one_of
 from pages.components.state import MODEL, OTHER_MODEL
 from pages.components.timer import call_every
@@ -16,6 +17,7 @@ CLASSIFICATION = ("plane", "anatomy")
 DETECTION = "corruption"
 MEASUREMENT = "head_circumference"
 POLL_SECONDS = 1.0
+LOST_MODEL = "lost_model"
 
 
 def pick_model(tasks: tuple[str, ...] = CLASSIFICATION, *, with_weights: bool = True) -> Card:
@@ -34,6 +36,7 @@ def pick_model(tasks: tuple[str, ...] = CLASSIFICATION, *, with_weights: bool = 
         raise ModelError(
             f"No model for the task {' or '.join(tasks)} is installed; train one with python -m core train --help."
         )
+    _notice_of_lost(cards)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = linked(
             st.selectbox,
@@ -43,11 +46,27 @@ def pick_model(tasks: tuple[str, ...] = CLASSIFICATION, *, with_weights: bool = 
             default=next(iter(cards)),
             parse=one_of(list(cards)),
             format_func=lambda name: cards[name].title if name in cards else name,
+            on_change=_forget_lost,
         )
         card = cards.get(name) or next(iter(cards.values()))
         if st.button("Model card", icon=":material/badge:"):
             show_card(card)
     return card
+
+
+def _notice_of_lost(cards: dict[str, Card]) -> None:
+    """Say so where the model of a link, or that chosen before, is known and has no weights: another one is shown."""
+    asked = st.query_params.get(MODEL) or st.session_state.get(MODEL)
+    described = {card.name: card for card in cache.described_cards()}
+    if asked in described and asked not in cards:
+        st.session_state[LOST_MODEL] = asked
+    lost = st.session_state.get(LOST_MODEL)
+    if lost in described and lost not in cards:
+        st.warning(f"{missing_weights(described[lost])} Another model is shown.", icon=":material/link_off:")
+
+
+def _forget_lost() -> None:
+    st.session_state.pop(LOST_MODEL, None)
 
 
 def pick_other_model(card: Card, tasks: tuple[str, ...]) -> Card | None:

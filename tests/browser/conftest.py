@@ -44,6 +44,28 @@ IS_QUIET = """
 }
 """
 
+WATCH_BOARD = """
+() => {
+  window.views = []
+  const find = (root) => {
+    for (const element of root.querySelectorAll("*")) {
+      if (element.matches(".board")) return element
+      const inside = element.shadowRoot && find(element.shadowRoot)
+      if (inside) return inside
+    }
+  }
+  const look = () => {
+    const board = find(document)
+    const { image, ssim, map, intensity } = board ? board.dataset : {}
+    if (image && window.views.at(-1)?.image !== image) {
+      window.views.push({ image, ssim, map, intensity, at: performance.now() })
+    }
+    requestAnimationFrame(look)
+  }
+  look()
+}
+"""
+
 
 def find_chromium() -> str | None:
     return next((path for path in map(shutil.which, CHROMIUM_NAMES) if path), None)
@@ -111,6 +133,12 @@ def settle() -> Callable[..., None]:
         page.wait_for_function(IS_QUIET, arg=QUIET_MILLISECONDS, polling=100, timeout=SETTLE_MILLISECONDS)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def watch_board() -> Callable[..., None]:
+    """``watch_board(page)``: from now on every view of the live board is kept in ``window.views``, with its time."""
+    return lambda page: page.evaluate(WATCH_BOARD)
 
 
 @pytest.fixture

@@ -26,25 +26,6 @@ from core.zoo.registry import default_name
 LONG = 300_000
 VIEWS = 20
 DRAG_SECONDS_AT_MOST = 240
-WATCH = """
-() => {
-  window.views = []
-  const find = (root) => {
-    for (const element of root.querySelectorAll("*")) {
-      if (element.matches(".board")) return element
-      const inside = element.shadowRoot && find(element.shadowRoot)
-      if (inside) return inside
-    }
-  }
-  const look = () => {
-    const board = find(document)
-    const { image, ssim, map, intensity } = board ? board.dataset : {}
-    if (image && window.views.at(-1)?.image !== image) window.views.push({ image, ssim, map, intensity })
-    requestAnimationFrame(look)
-  }
-  look()
-}
-"""
 
 
 @dataclass
@@ -104,14 +85,14 @@ def wire(page: Page) -> Wire:
     return wire
 
 
-def open_live(page: Page, server: str, **link: str) -> None:
+def open_live(page: Page, server: str, watch_board, **link: str) -> None:
     """The page with its model loaded and the curve of this image drawn, so that the server has nothing else to do."""
     query = "&".join(f"{key}={value}" for key, value in link.items())
     page.goto(f"{server}/corruption?{query}")
     expect(page.locator(".cam_after img")).to_be_visible(timeout=LONG)
     expect(page.get_by_text(re.compile("The prediction (flips|stays)"))).to_be_visible(timeout=LONG)
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=LONG)
-    page.evaluate(WATCH)
+    watch_board(page)
 
 
 def wait_until_answered(page: Page) -> None:
@@ -129,8 +110,8 @@ def digests_at(kind: str, intensity: float) -> dict[str, str]:
     return move.digests
 
 
-def test_one_drag_shows_twenty_views_with_one_request_at_a_time(page: Page, server: str, wire: Wire):
-    open_live(page, server, intensity_noise="0.05")
+def test_one_drag_shows_twenty_views_with_one_request_at_a_time(page: Page, server: str, wire: Wire, watch_board):
+    open_live(page, server, watch_board, intensity_noise="0.05")
     wait_until_answered(page)
     box = page.locator(".live input").bounding_box()
     height = box["y"] + box["height"] / 2
@@ -164,8 +145,8 @@ def test_one_drag_shows_twenty_views_with_one_request_at_a_time(page: Page, serv
     expect(page).to_have_url(re.compile(rf"intensity_noise={last:g}\b"))
 
 
-def test_keys_move_the_slider_and_the_last_value_stands(page: Page, server: str, wire: Wire):
-    open_live(page, server, kind="contrast", intensity_contrast="40")
+def test_keys_move_the_slider_and_the_last_value_stands(page: Page, server: str, wire: Wire, watch_board):
+    open_live(page, server, watch_board, kind="contrast", intensity_contrast="40")
     slider = page.get_by_role("slider", name=re.compile("Intensity"))
     slider.focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowRight", "PageUp", "End", "ArrowLeft"):
@@ -181,8 +162,8 @@ def test_keys_move_the_slider_and_the_last_value_stands(page: Page, server: str,
     expect(page).to_have_url(re.compile(r"intensity_contrast=0\b"))
 
 
-def test_presets_play_and_the_plain_slider(page: Page, server: str, wire: Wire):
-    open_live(page, server, intensity_noise="0.1")
+def test_presets_play_and_the_plain_slider(page: Page, server: str, wire: Wire, watch_board):
+    open_live(page, server, watch_board, intensity_noise="0.1")
     page.get_by_role("button", name="Limit of the thesis").click()
     slider = page.get_by_role("slider", name=re.compile("Intensity"))
     expect(slider).to_have_value("0.18", timeout=LONG)

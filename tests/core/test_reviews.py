@@ -122,7 +122,7 @@ def empty_postgres(postgres) -> Iterator[PostgresServer]:
 def url(request, tmp_path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/kept/reviews.sqlite"
+        return f"sqlite:///{tmp_path}/reviews.sqlite"
     return request.getfixturevalue("empty_postgres").url
 
 
@@ -219,10 +219,69 @@ def test_a_postgresql_server_that_crashes_has_lost_nothing_acknowledged(empty_po
     store.close()
 
 
-def test_the_address_comes_from_the_environment_or_the_users_data_folder(tmp_path):
+def test_a_file_that_is_deleted_under_the_server_takes_no_review_with_it(tmp_path):
+    path, away = tmp_path / "reviews.sqlite", tmp_path / "away.sqlite"
+    store = ReviewStore(f"sqlite:///{path}")
+    store.append(review(1))
+    path.rename(away)
+    with pytest.raises(DatabaseError, match="cannot be written; check that it runs, is where it was"):
+        store.append(review(2))
+    with pytest.raises(DatabaseError, match="cannot be read"):
+        store.all()
+    assert not path.exists()
+    away.rename(path)
+    store.append(review(3))
+    assert [one.image_id for one in store.all()] == [review(1).image_id, review(3).image_id]
+    store.close()
+
+
+def test_a_full_disk_takes_no_review_and_loses_none(tmp_path, little_room):
+    path = tmp_path / "reviews.sqlite"
+    store = ReviewStore(f"sqlite:///{path}")
+    written = [review(number) for number in range(5)]
+    for one in written:
+        store.append(one)
+    with (
+        little_room(path.stat().st_size),
+        pytest.raises(DatabaseError, match=r"cannot be written; .*has space, and save again"),
+    ):
+        for number in range(100):
+            written.append(review(number, comment="x" * 2000))
+            store.append(written[-1])
+    assert store.all() == written[:-1]
+    store.append(written[-1])
+    assert store.all() == written
+    store.close()
+
+
+def test_a_file_that_another_program_holds_is_a_sentence_and_free_again_later(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.reviews.store.WAIT_SECONDS", 0.2)
+    path = tmp_path / "reviews.sqlite"
+    store = ReviewStore(f"sqlite:///{path}")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(DatabaseError, match="cannot be written"):
+        store.append(review(1))
+    other.execute("ROLLBACK")
+    other.close()
+    store.append(review(1))
+    assert len(store.all()) == 1
+    store.close()
+
+
+def test_a_mistyped_address_makes_nothing(tmp_path):
+    with pytest.raises(DatabaseError, match=r"folder of the database of reviews .* is not there"):
+        ReviewStore(f"sqlite:///{tmp_path}/srv/reviews.sqlite")
+    with pytest.raises(DatabaseError, match="There is no database of reviews"):
+        ReviewStore(f"sqlite:///{tmp_path}/revews.sqlite", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_address_comes_from_the_environment_or_the_users_data_folder(tmp_path, monkeypatch):
     assert database_url({"PLANELAB_DATABASE": "postgresql://x@y/z"}) == "postgresql://x@y/z"
-    address = database_url({"XDG_DATA_HOME": str(tmp_path / "with space")})
-    store = ReviewStore(address)
+    monkeypatch.delenv("PLANELAB_DATABASE", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "with space"))
+    store = ReviewStore(database_url())
     store.append(review())
     store.close()
     assert (tmp_path / "with space" / "planelab" / "reviews.sqlite").is_file()

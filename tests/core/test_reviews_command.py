@@ -164,6 +164,13 @@ def test_an_empty_database_is_a_sentence(evaluated, database, tmp_path, capsys, 
     assert run(*arguments, "--database", database) == 2
     captured = capsys.readouterr()
     assert (captured.out, captured.err.count("\n")) == ("", 1)
+    # A mistyped address does not become an empty database.
+    assert "There is no database of reviews" in captured.err
+    assert not list(tmp_path.glob("*.sqlite"))
+    fill(database, [])
+    assert run(*arguments, "--database", database) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
     assert "holds no review yet" in captured.err
     assert not out.exists()
 

@@ -110,6 +110,29 @@ def test_a_verdict_is_kept_and_found_again_and_a_second_one_is_added(begin, text
     assert [one.valid for one in store.all()] == [None, False, True]
 
 
+def test_while_the_database_is_away_what_was_typed_stays_and_the_next_save_works(begin, texts, store, tmp_path):
+    app = begin("Ada")
+    button(app, "NT").click().run()
+    app.text_area[0].set_value("skull hardly seen")
+    path, away = tmp_path / "reviews.sqlite", tmp_path / "away.sqlite"
+    path.rename(away)
+    judge(app, "no", causes=["too_far"])
+    sentences = [one.value for one in app.error]
+    assert any("cannot be read" in sentence and "What you have typed stays here" in sentence for sentence in sentences)
+    assert any("cannot be written" in sentence and "save again" in sentence for sentence in sentences)
+    assert app.text_area[0].value == "skull hardly seen"
+    assert not path.exists()
+    app.run()
+    assert app.text_area[0].value == "skull hardly seen"
+    away.rename(path)
+    button(app, "Save and go on").click().run()
+    assert not app.exception
+    assert not app.error
+    assert "Image 2 of" in texts(app)
+    kept = store.all()[-1]
+    assert (kept.valid, kept.causes, kept.comment) == (False, ("too_far",), "skull hardly seen")
+
+
 def test_without_saying_if_the_plane_is_valid_nothing_is_kept(begin, texts, store):
     app = begin("Ada")
     button(app, "NT").click().run()

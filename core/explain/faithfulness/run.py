@@ -31,6 +31,7 @@ from core.explain.faithfulness.study import BASELINES, FILES, FaithfulnessStudy,
 from core.explain.localisation import Structures, at_input, structures_of
 from core.explain.sample import Sample, open_sample, spread, spread_positions
 from core.explain.stored_study import WORK, StudySettings, WorkFolder
+from core.files import array_on_disk
 from core.library import PHANTOM_ID
 from core.parallel import in_threads
 from core.zoo.prediction import to_unit
@@ -209,7 +210,7 @@ class _Work(WorkFolder):
 
     def open_maps(self, method: str, shape: tuple[int, ...]) -> np.ndarray:
         """An array (N, S, S) float32 on disk to fill."""
-        return np.lib.format.open_memmap(self.folder / f"{method}.npy", "w+", np.float32, shape)
+        return array_on_disk(self.folder / f"{method}.npy", np.float32, shape)
 
     def keep_scores(self, method: str, measures: Mapping[str, np.ndarray], curves: Mapping[str, np.ndarray]) -> None:
         """Write what says that a method is done."""

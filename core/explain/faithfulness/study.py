@@ -24,6 +24,7 @@ from core.explain.faithfulness.scoring import CURVES, Scoring
 from core.explain.localisation import Structures, localise, parts_of
 from core.explain.sample import Sample
 from core.explain.stored_study import StoredStudy, StudyFiles, listed
+from core.files import whole
 from core.published import PLANE_FINDINGS
 
 BASELINES = {"random_regions": "Random regions", "random_pixels": "Random pixels"}
@@ -133,7 +134,8 @@ class FaithfulnessStudy(StoredStudy):
         """Write the tables and the settings, with the conclusions, into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, (file, columns) in TABLES.items():
-            getattr(self, name)[columns].to_csv(folder / file, index=False, float_format="%.6g")
+            with whole(folder / file) as path:
+                getattr(self, name)[columns].to_csv(path, index=False, float_format="%.6g")
         about = self.about | {"conclusions": self.conclusions()}
         FILES.write_about(folder, about)
 

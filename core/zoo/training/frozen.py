@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.files import array_on_disk
 from core.zoo.runtime import tensorflow
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class FeatureCache:
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_suffix(".part")
-            stored = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float16, shape=shape)
+            stored = array_on_disk(unfinished, np.float16, shape)
             function = tensorflow().function(
                 lambda batch: trunk(batch, training=False), autograph=False, reduce_retracing=True
             )

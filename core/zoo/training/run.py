@@ -27,10 +27,10 @@ from core.zoo.runtime import CompiledNetwork, computes_bfloat16, tensorflow
 from core.zoo.training.card_texts import data_licences, limitations, limitations_of_classes, start_licence
 from core.zoo.training.frozen import FEATURES_NAME, FeatureCache
 from core.zoo.training.images import CHAINS, ImageSet, classes_of, prepared, scaled, with_validation
-from core.zoo.training.resuming import RECORD_NAME, check_resumable
+from core.zoo.training.resuming import RECORD_NAME, STATE_NAME, check_resumable
 from core.zoo.training.settings import TrainingSettings
 from core.zoo.training.severity import train_detector
-from core.zoo.training.stages import BEST_NAME, CHECKPOINT_NAME, Work, fine_tune, frozen_layer, train_head
+from core.zoo.training.stages import CHECKPOINT_NAME, Work, fine_tune, frozen_layer, train_head
 from core.zoo.training.start import IMAGES, scale_to_unit
 from core.zoo.weights import WEIGHTS_NAME, round_to_half, save_weights, sha256_of
 
@@ -108,7 +108,7 @@ def train(
         model = _build(settings, len(classes), size, weights)
         # A head on blocks that start from random values would learn noise, unless nothing else is to be trained.
         started = weights == "imagenet" or (weights is not None and backbone.last_started_layer is None)
-        resumed = (out / CHECKPOINT_NAME / BEST_NAME).exists()
+        resumed = (out / CHECKPOINT_NAME / STATE_NAME).exists()
         if isinstance(weights, Path) and backbone.last_started_layer:
             images = sets["train"].images
             chosen = np.random.default_rng(settings.seed).permutation(len(images))[:IMAGES]

@@ -23,6 +23,7 @@ from core.datasets import Table, read_pixels
 from core.datasets.items import item_name
 from core.datasets.phantoms import phantoms
 from core.evaluation import Share
+from core.files import whole
 from core.parallel import in_threads
 from core.phantom import PLANES
 from core.preprocessing import Cleaned, PreprocessingSettings, clean, finish
@@ -159,7 +160,8 @@ def train_detector(
         )
         answers[side] = plan.answers(kinds)
     history = _fit(head, features, answers, settings, len(kinds), report)
-    history.to_csv(out / HISTORY_NAME, index=False)
+    with whole(out / HISTORY_NAME) as path:
+        history.to_csv(path, index=False)
     shutil.rmtree(out / FEATURES_NAME, ignore_errors=True)
     return _finish(
         model, features, answers, kinds, table, settings, preprocessing, out, weights, command, default, report

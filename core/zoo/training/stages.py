@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from core.errors import ParameterError
+from core.files import whole
 from core.zoo.architectures import POOLED_LAYER
 from core.zoo.training.frozen import BATCH, FeatureCache, fingerprint, weights_fingerprint
 from core.zoo.training.images import ImageSet, epoch_order, scaled, varied
+from core.zoo.training.resuming import keep_state, keep_values, restore_state, restore_values
 from core.zoo.training.settings import HEAD, WHOLE, TrainingSettings
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 AUGMENTING_THREADS = 2
 HISTORY_NAME = "history.csv"
 CHECKPOINT_NAME = "checkpoint"
-BEST_NAME = "best.weights.h5"
+BEST_NAME = "best.npz"
 HEAD_LEARNING_RATE = 1e-3
 HEAD_STAGE, FINE_TUNING = "head", "fine-tuning"
 
@@ -69,7 +71,8 @@ def train_head(model: keras.Model, work: Work) -> None:
         verbose=0,
     ).history
     rows = pd.DataFrame({"stage": HEAD_STAGE, "epoch": np.arange(settings.head_epochs), **history})
-    rows.to_csv(work.out / HISTORY_NAME, index=False)
+    with whole(work.out / HISTORY_NAME) as path:
+        rows.to_csv(path, index=False)
     work.report(
         f"head on frozen features: validation accuracy {history['val_accuracy'][-1]:.3f} "
         f"after {settings.head_epochs} epochs"
@@ -131,13 +134,15 @@ def fine_tune(model: keras.Model, work: Work, frozen_to: str | None) -> None:
             seconds = round(time.monotonic() - self.started, 1)
             row = {"stage": FINE_TUNING, "epoch": epoch, **_logged(logs), "seconds": seconds}
             rows = read_history(work.out)
-            # A kill between checkpoint and history may repeat an epoch.
+            # A kill between history and state repeats an epoch.
             repeated = (rows["stage"] == row["stage"]) & (rows["epoch"] >= epoch)
             rows = pd.concat([rows[~repeated], pd.DataFrame([row])], ignore_index=True)
-            rows.to_csv(work.out / HISTORY_NAME, index=False)
             losses = _losses(rows)
             if losses.argmin() == len(losses) - 1:
-                trained.save_weights(work.out / CHECKPOINT_NAME / BEST_NAME)
+                keep_values(trained.weights, work.out / CHECKPOINT_NAME / BEST_NAME)
+            with whole(work.out / HISTORY_NAME) as path:
+                rows.to_csv(path, index=False)
+            keep_state(trained, work.out / CHECKPOINT_NAME)
             work.report(
                 f"epoch {epoch + 1}/{settings.epochs}: loss {row['loss']:.4f}, accuracy {row['accuracy']:.3f}, "
                 f"validation loss {row['val_loss']:.4f}, accuracy {row['val_accuracy']:.3f} ({seconds:.0f} s)"
@@ -149,7 +154,7 @@ def fine_tune(model: keras.Model, work: Work, frozen_to: str | None) -> None:
     trained.compile(_optimiser(settings, len(batches)), _loss(), metrics=["accuracy"])
     if not _is_over(_losses(read_history(work.out)), settings):
         _fit(trained, batches, (validation, work.sets["validation"].targets), Follow(), work)
-    trained.load_weights(work.out / CHECKPOINT_NAME / BEST_NAME)
+    restore_values(trained.weights, work.out / CHECKPOINT_NAME / BEST_NAME)
 
 
 def _fit(
@@ -157,14 +162,15 @@ def _fit(
 ) -> None:
     import keras
 
-    checkpoint = str(work.out / CHECKPOINT_NAME)
-    callbacks = [follow, keras.callbacks.BackupAndRestore(checkpoint, delete_checkpoint=False)]
+    callbacks = [follow]
     if work.settings.schedule == "plateau":
-        callbacks.append(keras.callbacks.ReduceLROnPlateau("val_loss", factor=1 / 3, patience=2))
+        # First, so that the state which is kept of an epoch has the rate of the next.
+        callbacks.insert(0, keras.callbacks.ReduceLROnPlateau("val_loss", factor=1 / 3, patience=2))
     trained.fit(
         batches,
         validation_data=validation,
         validation_batch_size=BATCH,
+        initial_epoch=restore_state(trained, work.out / CHECKPOINT_NAME, len(batches)),
         epochs=work.settings.epochs,
         # The order is the batches' own: Keras's, drawn from the process's numbers, would be another after a resume.
         shuffle=False,

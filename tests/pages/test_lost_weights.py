@@ -1,0 +1,73 @@
+"""A model whose weights are gone or damaged: its sentence, the others, and the model itself once they are back."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+PATIENCE = 60
+PLANES = ["BPD", "CRL", "NT"]
+
+
+@pytest.fixture
+def models(tmp_path, write_tiny_model, use_models):
+    """Two tiny models of the planes."""
+    for name in ("tiny_kept", "tiny_lost"):
+        write_tiny_model(tmp_path / name, "plane", PLANES, "plane")
+    use_models(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def wait(texts):
+    """``wait(app)``: have the page drawn anew, as its timer would, until its model is loaded or has failed to be."""
+
+    def until_loaded(app):
+        started = time.monotonic()
+        while "is loading" in texts(app) and time.monotonic() - started < PATIENCE:
+            time.sleep(0.2)
+            app.run()
+        assert not app.exception
+        return app
+
+    return until_loaded
+
+
+def test_damaged_weights_are_a_sentence_and_work_again_once_they_are_back(models, open_page, wait, texts):
+    path = models / "tiny_lost" / "weights.npz"
+    content = path.read_bytes()
+    path.write_bytes(content[:100])
+
+    app = wait(open_page("prediction", model="tiny_lost"))
+    (sentence,) = [one.value for one in app.error]
+    assert "The weights of model 'tiny_lost' are not" in sentence
+    assert "restore" in sentence
+    # The picker is still there: another model can be chosen.
+    assert len(app.selectbox(key="model").options) == 2
+
+    path.write_bytes(content)
+    app = wait(open_page("prediction", model="tiny_lost"))
+    assert not app.error
+    assert "is loading" not in texts(app)
+
+
+def test_a_link_to_a_model_whose_weights_are_gone_says_so_and_shows_another(models, open_page, wait, texts):
+    from core import cache
+
+    path = models / "tiny_lost" / "weights.npz"
+    content = path.read_bytes()
+    path.unlink()
+    app = wait(open_page("prediction", model="tiny_lost"))
+    assert "The weights of model 'tiny_lost' are not installed" in texts(app)
+    assert "run: python -m core train" in texts(app)
+    assert app.selectbox(key="model").value == "tiny_kept"
+    # It stays while the page is drawn anew, until another model is chosen or the weights are back.
+    app.run()
+    assert "are not installed" in texts(app)
+
+    path.write_bytes(content)
+    cache.cards.clear()
+    app = wait(open_page("prediction", model="tiny_lost"))
+    assert "are not installed" not in texts(app)
+    assert app.selectbox(key="model").value == "tiny_lost"
