@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from collections import OrderedDict
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +23,11 @@ if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
 
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models"
+MODELS_KEPT = 4
+"""As many as reading a head takes: two that measure and two that check the frame."""
+_kept: OrderedDict[str, Classifier | HeadRegressor | HeadSegmenter] = OrderedDict()
+"""By all that is in their cards, the hash of the weights too."""
+_kept_lock = threading.Lock()
 
 
 def list_cards(folder: Path = MODELS_FOLDER, *, with_weights: bool = False) -> list[Card]:
@@ -62,6 +71,8 @@ def default_name(task: str = "plane", folder: Path = MODELS_FOLDER) -> str:
 def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier | HeadRegressor | HeadSegmenter:
     """Load a model after checking that its weights are those its card describes.
 
+    The last few are kept: what asks again, of whatever folder, shares the network that is prepared already.
+
     Raises
     ------
     ModelError
@@ -76,8 +87,23 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier | HeadRegr
             f"The weights of model {name!r} are not those its card describes (SHA-256 differs); "
             f"restore models/{name} from the repository or train again."
         )
+    described = json.dumps(asdict(card), sort_keys=True)
+    with _kept_lock:
+        if described in _kept:
+            _kept.move_to_end(described)
+            return _kept[described]
+    model = _loaded(card, path)
+    with _kept_lock:
+        _kept[described] = model
+        if len(_kept) > MODELS_KEPT:
+            _kept.popitem(last=False)
+    return model
+
+
+def _loaded(card: Card, path: Path) -> Classifier | HeadRegressor | HeadSegmenter:
     from core.zoo.novelty import Typicality
 
+    name = path.parent.name
     try:
         network = network_of(card)
     except (TypeError, ValueError) as error:

@@ -32,6 +32,19 @@ def test_a_trained_folder_loads_and_predicts_its_own_images(models, shape_folder
     assert model.predict(frames).labels == model.classes
 
 
+def test_a_model_is_built_once_whatever_folder_holds_it_and_anew_when_its_card_changes(models, tmp_path):
+    first = load_model("shapes", models)
+    shutil.copytree(models, tmp_path / "copies")
+    assert load_model("shapes", tmp_path / "copies") is first
+    (tmp_path / "copies" / "shapes" / WEIGHTS_NAME).write_bytes(b"other")
+    with pytest.raises(ModelError, match="SHA-256"):
+        load_model("shapes", tmp_path / "copies")
+    change_card(models, temperature=9.0)
+    changed = load_model("shapes", models)
+    assert changed is not first
+    assert changed.card.temperature == 9.0
+
+
 def test_weights_are_half_precision_and_the_card_knows_their_hash(models):
     card = read_card("shapes", models)
     path = models / "shapes" / WEIGHTS_NAME
