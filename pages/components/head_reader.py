@@ -12,7 +12,7 @@ from core.errors import ModelError
 from core.zoo import Card
 from core.zoo.heads import CIRCUMFERENCE, ELLIPSE
 from pages.components.link import linked, one_of
-from pages.components.model_picker import DETECTION, MEASUREMENT, models_when_ready, show_card
+from pages.components.model_picker import DETECTION, MEASUREMENT, models_when_ready, show_card, told_apart
 from pages.components.state import HEAD_MODEL, OUTLINE_MODEL
 
 HOW_TO_TRAIN = "python -m core train --task head_circumference --data DIR"
@@ -104,6 +104,6 @@ def _pick(sort: str, cards: dict[str, Card]) -> Card | None:
         key=key,
         default=next(iter(cards)),
         parse=one_of(list(cards)),
-        format_func=lambda name: cards[name].title if name in cards else name,
+        format_func=told_apart(cards),
     )
     return cards.get(name) or next(iter(cards.values()))

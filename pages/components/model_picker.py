@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Mapping
+
 import pandas as pd
 import streamlit as st
 
@@ -45,13 +48,29 @@ def pick_model(tasks: tuple[str, ...] = CLASSIFICATION, *, with_weights: bool = 
             key=MODEL,
             default=next(iter(cards)),
             parse=one_of(list(cards)),
-            format_func=lambda name: cards[name].title if name in cards else name,
+            format_func=told_apart(cards),
             on_change=_forget_lost,
         )
         card = cards.get(name) or next(iter(cards.values()))
         if st.button("Model card", icon=":material/badge:"):
             show_card(card)
     return card
+
+
+def told_apart(cards: Mapping[str, Card]) -> Callable[[str], str]:
+    """What a picker calls models: by their titles, with the name behind it where two have the same.
+
+    Streamlit tells the options of a picker apart by what it shows: of two alike one could not be chosen.
+    """
+    counts = Counter(card.title for card in cards.values())
+
+    def title(name: str) -> str:
+        card = cards.get(name)
+        if card is None:
+            return name
+        return f"{card.title} ({name})" if counts[card.title] > 1 else card.title
+
+    return title
 
 
 def _notice_of_lost(cards: dict[str, Card]) -> None:
@@ -83,7 +102,7 @@ def pick_other_model(card: Card, tasks: tuple[str, ...]) -> Card | None:
         key=OTHER_MODEL,
         default=next(iter(cards)),
         parse=one_of(list(cards)),
-        format_func=lambda name: cards[name].title if name in cards else name,
+        format_func=told_apart(cards),
     )
     return cards.get(name) or next(iter(cards.values()))
 

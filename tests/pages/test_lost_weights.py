@@ -46,10 +46,22 @@ def test_damaged_weights_are_a_sentence_and_work_again_once_they_are_back(models
     # The picker is still there: another model can be chosen.
     assert len(app.selectbox(key="model").options) == 2
 
+    # The others predict; the ensemble, which would have to ask the damaged one, says why it cannot.
+    app = wait(open_page("prediction", model="tiny_kept"))
+    assert not app.error
+    assert "Probability" in {metric.label for metric in app.metric}
+    assert "The ensemble cannot be asked. The weights of model 'tiny_lost' are not" in texts(app)
+
     path.write_bytes(content)
     app = wait(open_page("prediction", model="tiny_lost"))
     assert not app.error
     assert "is loading" not in texts(app)
+
+
+def test_models_of_one_title_are_told_apart(models, open_page, wait):
+    app = wait(open_page("prediction", model="tiny_kept"))
+    assert len(set(app.selectbox(key="model").options)) == 2
+    assert app.selectbox(key="model").value == "tiny_kept"
 
 
 def test_a_link_to_a_model_whose_weights_are_gone_says_so_and_shows_another(models, open_page, wait, texts):
