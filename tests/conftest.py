@@ -267,6 +267,7 @@ def regressor(classifier):
     from core.zoo.architectures import POOLED_LAYER, build_classifier
     from core.zoo.heads import CIRCUMFERENCE, HeadRegressor
     from core.zoo.heads import CLASSES as OUTPUTS
+    from core.zoo.novelty import Typicality
     from core.zoo.runtime import CompiledNetwork, tensorflow
 
     tensorflow().keras.utils.set_random_seed(5)
@@ -284,7 +285,8 @@ def regressor(classifier):
         input={"size": 32, "range": [0, 1], "chain": "plane"},
         measurement={"output": CIRCUMFERENCE},
     )
-    return HeadRegressor(card, network, classifier.typicality)
+    images = np.random.default_rng(6).random((40, 32, 32)).astype(np.float32)
+    return HeadRegressor(card, network, Typicality.fit(network.forward(images)[1], np.zeros(40, int)))
 
 
 @pytest.fixture(scope="session")

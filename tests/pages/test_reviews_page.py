@@ -226,7 +226,7 @@ def test_import_takes_a_good_file_and_names_the_lines_of_a_bad_one(open_page, te
     [
         ("postgresql://reader:geheim@127.0.0.1:1/reviews", "cannot be reached"),
         ("nonsense", "is no URL"),
-        ("sqlite:////proc/nowhere/reviews.sqlite", "cannot be made"),
+        ("sqlite:////proc/nowhere/reviews.sqlite", "is not there"),
     ],
 )
 def test_a_database_out_of_reach_gets_a_sentence(open_page, texts, monkeypatch, url, words):
