@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -21,11 +22,11 @@ def models(tmp_path, write_tiny_model, use_models):
 
 @pytest.fixture
 def wait(texts):
-    """``wait(app)``: have the page drawn anew, as its timer would, until its model is loaded or has failed to be."""
+    """``wait(app)``: have the page drawn anew, as its timer would, until its models are loaded or have failed to be."""
 
     def until_loaded(app):
         started = time.monotonic()
-        while "is loading" in texts(app) and time.monotonic() - started < PATIENCE:
+        while re.search("(is|are) loading", texts(app)) and time.monotonic() - started < PATIENCE:
             time.sleep(0.2)
             app.run()
         assert not app.exception
