@@ -96,6 +96,8 @@ export default function ({ data, parentElement, setStateValue }) {
     state.rest = setTimeout(() => { state.rest = null; state.offer(true) }, REST_MS)
   }
   state.moved = moved
+  const rests = () =>
+    state.underWay === null && !state.next && !state.rest && !state.held && !state.playing
   const stop = () => {
     clearInterval(state.playing)
     state.playing = null
@@ -128,7 +130,8 @@ export default function ({ data, parentElement, setStateValue }) {
   input.step = data.step
   input.oninput = moved
   input.onpointerdown = () => { state.held = true; stop() }
-  input.onpointerup = input.onpointercancel = () => { state.held = false }
+  // Held still for a moment, the slider has its last answer already, and nothing else would say that it rests now.
+  input.onpointerup = input.onpointercancel = () => { state.held = false; root.dataset.resting = rests() }
   input.onkeydown = () => { if (state.playing) stop() }
   button.onclick = () => (state.playing ? stop() : play())
   drawButton()
@@ -145,7 +148,7 @@ export default function ({ data, parentElement, setStateValue }) {
   }
 
   state.answered(data.serial)
-  const atRest = state.underWay === null && !state.next && !state.rest && !state.held && !state.playing
+  const atRest = rests()
   if (atRest || !state.drawn) input.value = data.value
   state.drawn = true
   show()
