@@ -26,8 +26,8 @@ def cores() -> int:
 def calm_matrix_products() -> None:
     """NumPy's matrix products run in one thread each from now on.
 
-    Ours are small and already spread over threads by image or batch. Cut in two they wait for each other's halves: on a
-    busy machine the typicality of 32 images then took 240 ms instead of 2 (``python -m benchmarks.screening``).
+    Ours are small and already spread over threads by image or batch. Cut in two they wait for each other's halves, on a
+    busy machine far longer than they compute.
     """
     threadpool_limits(1, user_api="blas")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import resource
 import sys
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -23,6 +25,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 CLASSES = ["BPD", "CRL", "NT"]
 SIZE = 48
+NOBODY = 65534
 LONG_FIRST = (
     "tests/browser/",
     "tests/pages/",
@@ -256,6 +259,45 @@ def classifier(network):
         command="",
     )
     return Classifier(card, network, typicality)
+
+
+@pytest.fixture(scope="session")
+def tiny_detector(classifier):
+    """The tiny classifier's network as a detector of two corruptions."""
+    from core.zoo.prediction import Classifier
+
+    card = replace(
+        classifier.card,
+        name="tiny_detector",
+        task="corruption",
+        classes=["original", "blur", "noise"],
+        input=classifier.card.input | {"chain": "detector"},
+    )
+    return Classifier(card, classifier.network, classifier.typicality)
+
+
+@pytest.fixture
+def read_only():
+    """``read_only(fill)``: a folder, filled by ``fill(folder)``, that this process may read and not write for the test.
+
+    As somebody else where we are root, whom no rights stop.
+    """
+    with tempfile.TemporaryDirectory() as name:
+
+        def close(fill):
+            folder = Path(name) / "closed"
+            folder.mkdir()
+            fill(folder)
+            folder.chmod(0o555)
+            Path(name).chmod(0o755)
+            if os.getuid() == 0:
+                os.seteuid(NOBODY)
+            return folder
+
+        yield close
+        if os.getuid() == 0:
+            os.seteuid(0)
+        (Path(name) / "closed").chmod(0o755)
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def rectangle(width: int, height: int) -> np.ndarray:
 
 
 def share_of(mask: np.ndarray) -> float:
-    """The share of a mask, bool or uint8, that is set; ``mask.mean()`` of a small mask takes thirty times as long."""
+    """The share of a mask, bool or uint8, that is set; ``mask.mean()`` of a small mask takes many times as long."""
     return np.count_nonzero(mask) / mask.size
 
 

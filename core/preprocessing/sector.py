@@ -22,7 +22,7 @@ _BOX_SHARE = 0.002  # of the sector that a black box covers at least
 _JUMP = 48  # gray levels between neighbours of a row, which drawn things reach and echo does not
 _STRAIGHT = 12  # pixels of an outline that lie in one row or column where it was drawn
 _CIRCLES = 128  # compared at once with the echo under a probe's face
-_COUNTED_AT_ONCE = 2**16  # pieces that OpenCV's histogram can tell apart, in half the time of NumPy's
+_COUNTED_AT_ONCE = 2**16  # pieces that OpenCV's histogram, which is quicker than NumPy's, can tell apart
 _GROWTH = 30.0  # an island belongs to the sector if the hull grows by at most this many times the island
 _GROWTH_LETTERS = 2.0  # the same for an island that looks like letters
 _GROWTH_BUTTON = 0.5  # the same for an island that looks like a bar or a button
@@ -91,7 +91,7 @@ def _sector_of(hull: np.ndarray) -> Sector:
 
 def _largest_piece(mask: np.ndarray) -> np.ndarray:
     """The largest connected piece (H, W) bool of a mask."""
-    # Outlines are found in a fraction of the time that labels take, and what was not cut in two has one alone.
+    # Outlines are found sooner than labels, and what was not cut in two has one alone.
     _, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     if np.count_nonzero(hierarchy[0, :, 3] < 0) == 1:
         return mask > 0
@@ -102,7 +102,7 @@ def _largest_piece(mask: np.ndarray) -> np.ndarray:
 def _pieces(mask: np.ndarray, connectivity: int = 8) -> tuple[np.ndarray, np.ndarray]:
     """Connected pieces of a mask: labels (H, W) int32, 0 beside them, and how many pixels have each label.
 
-    OpenCV's own statistics take four times as long as the labels, for boxes and middles of specks nobody asks about.
+    OpenCV's own statistics take longer than the labels, for boxes and middles of specks nobody asks about.
     """
     count, labels = cv2.connectedComponents(mask, connectivity=connectivity)
     if count > _COUNTED_AT_ONCE:
@@ -292,7 +292,7 @@ def _shares_along(
     """For N circles the share of points within two pixels of each, and of those further above it."""
     within, above = np.empty((2, len(radius)), int)
     nearest, farthest = np.square(np.maximum(radius - 2, 0)), np.square(radius + 2)
-    # So few at once that they stay in the processor's cache: this is half the time of the search for a probe's face.
+    # So few at once that they stay in the processor's cache, where this is quickest.
     for start in range(0, len(radius), _CIRCLES):
         some = slice(start, start + _CIRCLES)
         squared, down = x - centre_x[some, None], y - centre_y[some, None]
@@ -305,7 +305,7 @@ def _shares_along(
 
 
 def _set_in_rows(mask: np.ndarray) -> np.ndarray:
-    """How many pixels of each row (N,) of a mask (N, M) bool are set; NumPy takes four times as long."""
+    """How many pixels of each row (N,) of a mask (N, M) bool are set; NumPy's own count is slower."""
     return cv2.reduce(mask.view(np.uint8), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]
 
 

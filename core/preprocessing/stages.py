@@ -129,7 +129,7 @@ class Cleaned:
     notes: tuple[str, ...]
 
 
-# Counts what a step changed only when asked: few watch, and counting takes a tenth of the time.
+# Counts what a step changed only when asked: few watch.
 _Watcher = Callable[[str, np.ndarray, Callable[[], int], str], None]
 
 

@@ -12,7 +12,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +29,6 @@ from core.screening.moving import COPY, keep_files
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120
-NOBODY = 65534
 TRAINING = (
     "--backbone", "cnn", "--weights", "none", "--size", "32", "--option", "filters=[4,4]", "--dropout", "0",
     "--head-epochs", "1", "--patience", "99", "--epochs", "10",
@@ -44,18 +42,9 @@ def model(classifier, tmp_path) -> Path:
 
 
 @pytest.fixture
-def detector(classifier, tmp_path) -> Path:
+def detector(tiny_detector, tmp_path) -> Path:
     """The same network as a detector of two corruptions."""
-    from core.zoo.prediction import Classifier
-
-    card = replace(
-        classifier.card,
-        name="tiny_detector",
-        task="corruption",
-        classes=["original", "blur", "noise"],
-        input=classifier.card.input | {"chain": "detector"},
-    )
-    return written(Classifier(card, classifier.network, classifier.typicality), tmp_path / "models")
+    return written(tiny_detector, tmp_path / "models")
 
 
 def written(model, models: Path) -> Path:
@@ -312,20 +301,9 @@ def test_a_place_that_cannot_be_made_is_told_before_the_work(model, shape_folder
 
 
 @pytest.fixture
-def locked_model(model):
+def locked_model(model, read_only):
     """The model where this process can read it and not write; as somebody else where we are root."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "tiny"
-        shutil.copytree(model, folder)
-        folder.chmod(0o555)
-        Path(name).chmod(0o755)
-        root = os.geteuid() == 0
-        if root:
-            os.seteuid(NOBODY)
-        yield folder
-        if root:
-            os.seteuid(0)
-        folder.chmod(0o755)
+    return read_only(lambda folder: shutil.copytree(model, folder, dirs_exist_ok=True))
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +12,11 @@ import pytest
 from core.errors import StorageError
 from core.files import append_whole, array_on_disk, check_writable, storing, whole, write_whole
 
-NOBODY = 65534
-
 
 @pytest.fixture
-def read_only():
-    """A folder that this process may read and not write, as somebody else where we are root."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "models"
-        folder.mkdir()
-        (folder / "card.json").write_text("{}")
-        folder.chmod(0o555)
-        Path(name).chmod(0o755)
-        root = os.geteuid() == 0
-        if root:
-            os.seteuid(NOBODY)
-        yield folder
-        if root:
-            os.seteuid(0)
+def locked(read_only):
+    """A folder of models that this process may read and not write."""
+    return read_only(lambda folder: (folder / "card.json").write_text("{}"))
 
 
 def test_a_file_is_as_it_was_until_the_new_one_is_whole(tmp_path, little_room):
@@ -96,11 +81,11 @@ def test_other_failures_are_left_alone():
     assert not isinstance(caught.value, StorageError)
 
 
-def test_a_place_without_rights_is_refused_beforehand(read_only):
-    for place in (read_only, read_only / "card.json", read_only / "new" / "rows.csv"):
+def test_a_place_without_rights_is_refused_beforehand(locked):
+    for place in (locked, locked / "card.json", locked / "new" / "rows.csv"):
         with pytest.raises(StorageError, match="may not be written: it is read-only or somebody else's"):
             check_writable(place)
-    assert [path.name for path in read_only.iterdir()] == ["card.json"]
+    assert [path.name for path in locked.iterdir()] == ["card.json"]
 
 
 def test_a_place_without_room_is_refused_beforehand(tmp_path, little_room):

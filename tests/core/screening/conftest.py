@@ -11,20 +11,12 @@ import pandas as pd
 import pytest
 
 from core.screening import Networks
-from core.zoo.prediction import Classifier
 
 
 @pytest.fixture(scope="session")
-def networks(classifier) -> Networks:
+def networks(classifier, tiny_detector) -> Networks:
     """The tiny classifier, and the same network as a detector of two corruptions."""
-    card = replace(
-        classifier.card,
-        name="tiny_detector",
-        task="corruption",
-        classes=["original", "blur", "noise"],
-        input=classifier.card.input | {"chain": "detector"},
-    )
-    return Networks(classifier, Classifier(card, classifier.network, classifier.typicality))
+    return Networks(classifier, tiny_detector)
 
 
 @pytest.fixture
