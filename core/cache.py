@@ -876,6 +876,8 @@ def described_cards() -> list[Card]:
 def _loading(name: str, weights_sha256: str) -> Future[Classifier]:
     executor = ThreadPoolExecutor(1, thread_name_prefix=f"load-{name}")
     future = executor.submit(_load_and_warm, name)
+    # A prediction may need no TensorFlow, but the first gradients should not wait for it.
+    executor.submit(tensorflow)
     executor.shutdown(wait=False)
     return future
 
@@ -893,21 +895,7 @@ def start_loading(card: Card) -> Future[Classifier]:
 
 def _load_and_warm(name: str) -> Classifier:
     """Load a model and prepare its forward pass, so that the first prediction is quick."""
-    _keep_keras_session()
     model = load_model(name)
     blank = np.zeros((1, model.card.size, model.card.size), np.float32)
     model.masks(blank) if isinstance(model, HeadSegmenter) else model.scores(blank)
     return model
-
-
-def _keep_keras_session() -> None:
-    """Have Streamlit leave Keras alone.
-
-    After every run of a page Streamlit calls ``keras.backend.clear_session()``, as for models built anew by each run.
-    Ours are built once for all sessions: clearing throws away their cached kernels at every move of a slider, and
-    touches global state that another thread may be building a model with.
-    """
-    tensorflow()
-    import keras
-
-    keras.backend.clear_session = lambda free_memory=True: None

@@ -23,6 +23,8 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 from xdist.scheduler import LoadScopeScheduling
 
+from core.zoo.kept import CACHE_VARIABLE
+
 CLASSES = ["BPD", "CRL", "NT"]
 SIZE = 48
 NOBODY = 65534
@@ -44,6 +46,14 @@ class ByFileAndServer(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return LONG_FIRST[0] if nodeid.startswith(LONG_FIRST[0]) else nodeid.split("::", 1)[0]
+
+
+def pytest_configure(config):
+    """Networks converted once are there for all processes of this run, and for no other run."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.TemporaryDirectory(prefix="planelab-tests-")
+        os.environ[CACHE_VARIABLE] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 def pytest_xdist_make_scheduler(config, log):

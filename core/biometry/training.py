@@ -154,7 +154,7 @@ def _copy_layers(source: Any, model: keras.Model) -> int:
         if not layer.weights:
             continue
         try:
-            values = source.keras_model.get_layer(layer.name).get_weights()
+            values = source.model.get_layer(layer.name).get_weights()
         except ValueError:
             continue
         if [value.shape for value in values] == [tuple(weight.shape) for weight in layer.weights]:
@@ -316,7 +316,9 @@ def _card(
         novelty = threshold(Typicality.from_arrays(arrays).score(pooled))
         lengths = logits[:, 0].astype(np.float64) * settings.size
     else:
-        ellipses = ellipses_in(MaskPass(model, backbone.input_range)(validation.images), settings.size)
+        ellipses = ellipses_in(
+            MaskPass(lambda: model, settings.size, backbone.input_range)(validation.images), settings.size
+        )
         lengths = np.array([np.nan if one is None else one.circumference for one in ellipses])
     save_weights(model, out / WEIGHTS_NAME, **arrays)
     predicted = pd.DataFrame(

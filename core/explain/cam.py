@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.explain.base import Method, Progress, no_progress, resize_maps
-from core.zoo.architectures import LOGITS_LAYER
 
 if TYPE_CHECKING:
     from core.zoo.cards import Card
@@ -67,8 +66,7 @@ class ClassActivationMapping(ActivationMethod):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         self.check(model.card)
         logits, maps = model.network.feature_maps(images)
-        kernel = np.asarray(model.network.model.get_layer(LOGITS_LAYER).kernel)
-        coarse = weigh(maps, kernel[:, targets].T)
+        coarse = weigh(maps, model.network.logits_kernel[:, targets].T)
         return logits, maps.mean(axis=(1, 2)), resize_maps(coarse, images.shape[-1])
 
 

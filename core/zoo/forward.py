@@ -29,12 +29,11 @@ Larger ones are no quicker on a CPU, as their layers no longer fit its caches (`
 
 
 class ForwardPass:
-    """A traced graph of one input (N, ...) float32, frozen as it is now, that threads may share.
+    """A converted graph (:func:`convert`) of one input (N, ...) float32 that threads may share.
 
     Parameters
     ----------
-    graph : concrete function of TensorFlow
-        Of one input whose first dimension is free, with any number of outputs (N, ...).
+    content : bytes
     sizes : sequence of int
         The batch shapes to prepare, from the smallest, which is 1.
 
@@ -44,9 +43,9 @@ class ForwardPass:
         LiteRT's own, if it has no kernel for an operation of the graph.
     """
 
-    def __init__(self, graph: Any, sizes: Sequence[int] = BATCH_SIZES) -> None:
-        self._content = _converted(graph)
-        self._batches = {size: _Batch(self._content, size) for size in sizes}
+    def __init__(self, content: bytes, sizes: Sequence[int] = BATCH_SIZES) -> None:
+        self._content = content
+        self._batches = {size: _Batch(content, size) for size in sizes}
 
     def for_threads(self, count: int) -> ForwardPass:
         """The same pass for ``count`` threads that are at work on batches of their own: each has a core to itself.
@@ -117,7 +116,14 @@ def _place(name: str) -> int:
     return int(name.partition("_")[2] or 0)
 
 
-def _converted(graph: Any) -> bytes:
+def convert(graph: Any) -> bytes:
+    """A graph as LiteRT takes it, with the weights that it has now.
+
+    Parameters
+    ----------
+    graph : concrete function of TensorFlow
+        Of one input whose first dimension is free, with any number of outputs (N, ...).
+    """
     import tensorflow
 
     with _without_advice():

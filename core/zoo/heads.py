@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +12,10 @@ from core.biometry.outline import ellipse_in
 from core.errors import MeasurementError
 from core.preprocessing import Cleaned, PreprocessingSettings, clean, finish, placement
 from core.zoo.cards import Card
-from core.zoo.forward import ForwardPass
+from core.zoo.forward import ForwardPass, convert
+from core.zoo.kept import Converted, Keep, anew
 from core.zoo.prediction import to_unit
-from core.zoo.runtime import tensorflow
+from core.zoo.runtime import Late, tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -35,13 +35,11 @@ class HeadModel:
     Attributes
     ----------
     card : Card
-    keras_model : keras.Model
     settings : PreprocessingSettings
     """
 
-    def __init__(self, card: Card, keras_model: keras.Model) -> None:
+    def __init__(self, card: Card) -> None:
         self.card = card
-        self.keras_model = keras_model
         self.settings = PreprocessingSettings.from_dict(card.preprocessing)
 
     @property
@@ -65,9 +63,13 @@ class HeadRegressor(HeadModel):
     """
 
     def __init__(self, card: Card, network: CompiledNetwork, typicality: Typicality) -> None:
-        super().__init__(card, network.model)
+        super().__init__(card)
         self.network = network
         self.typicality = typicality
+
+    @property
+    def model(self) -> keras.Model:
+        return self.network.model
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Circumferences (N, 1) float64 in pixels of prepared images (N, S, S), uint8 or float32 in [0, 1]."""
@@ -82,9 +84,14 @@ class HeadRegressor(HeadModel):
 class HeadSegmenter(HeadModel):
     """A U-Net that says of each pixel whether it lies inside the head; an ellipse is laid through its border."""
 
-    def __init__(self, card: Card, network: keras.Model) -> None:
-        super().__init__(card, network)
-        self._masks = MaskPass(network, tuple(card.input["range"]))
+    def __init__(self, card: Card, model: keras.Model | Late[keras.Model], keep: Keep = anew) -> None:
+        super().__init__(card)
+        self._model = model if isinstance(model, Late) else Late(lambda: model)
+        self._masks = MaskPass(self._model, card.size, tuple(card.input["range"]), keep)
+
+    @property
+    def model(self) -> keras.Model:
+        return self._model()
 
     def masks(self, images: np.ndarray) -> np.ndarray:
         """Probabilities (N, S/2, S/2) float32 of lying inside, of prepared images (N, S, S)."""
@@ -96,26 +103,36 @@ class HeadSegmenter(HeadModel):
 
 
 class MaskPass:
-    """Forward passes of a segmenting network (:func:`core.zoo.architectures.build_segmenter`), frozen as it is now."""
+    """Forward passes of a segmenting network (:func:`core.zoo.architectures.build_segmenter`) for (N, size, size).
 
-    def __init__(self, network: keras.Model, input_range: tuple[float, float]) -> None:
-        tf = tensorflow()
-        low, high = input_range
-        size = network.input_shape[1]
+    They are prepared at the first and keep the weights of that moment; ``keep`` is where they are kept for other
+    processes.
+    """
 
-        def passed(images: Any) -> Any:
-            scaled = tf.repeat((images * (high - low) + low)[..., None], 3, axis=-1)
-            return [tf.sigmoid(network(scaled, training=False)[..., 0])]
-
-        free = tf.TensorSpec((None, size, size), tf.float32)
-        self._graph = tf.function(passed, input_signature=[free], autograph=False).get_concrete_function()
-        self._forward: ForwardPass | None = None
-        self._lock = threading.Lock()
+    def __init__(
+        self,
+        model: Callable[[], keras.Model],
+        size: int,
+        input_range: tuple[float, float],
+        keep: Keep = anew,
+    ) -> None:
+        self._model, self._size = model, size
+        self._low, self._high = input_range
+        self._forward = Late(lambda: ForwardPass(keep(self._convert).content))
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        with self._lock:
-            self._forward = self._forward or ForwardPass(self._graph)
-        return self._forward(np.ascontiguousarray(to_unit(images)), (0,))[0]
+        return self._forward()(np.ascontiguousarray(to_unit(images)), (0,))[0]
+
+    def _convert(self) -> Converted:
+        tf = tensorflow()
+        network = self._model()
+
+        def passed(images: Any) -> Any:
+            scaled = tf.repeat((images * (self._high - self._low) + self._low)[..., None], 3, axis=-1)
+            return [tf.sigmoid(network(scaled, training=False)[..., 0])]
+
+        free = tf.TensorSpec((None, self._size, self._size), tf.float32)
+        return Converted(convert(tf.function(passed, input_signature=[free], autograph=False).get_concrete_function()))
 
 
 def ellipses_in(masks: np.ndarray, size: int) -> list[Ellipse | None]:

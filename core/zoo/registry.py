@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections import OrderedDict
@@ -13,7 +14,8 @@ import numpy as np
 
 from core.errors import ModelError
 from core.zoo.cards import CARD_NAME, TASKS, Card
-from core.zoo.weights import load_weights, sha256_of
+from core.zoo.kept import Keep, Keeping, anew
+from core.zoo.weights import extra_arrays, load_weights
 
 if TYPE_CHECKING:
     import keras
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from core.zoo.heads import HeadRegressor, HeadSegmenter
     from core.zoo.novelty import Typicality
     from core.zoo.prediction import Classifier
+    from core.zoo.runtime import Late
 
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models"
 MODELS_KEPT = 4
@@ -82,7 +85,8 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier | HeadRegr
     path = folder / name / card.weights["file"]
     if not path.is_file():
         raise ModelError(missing_weights(card))
-    if sha256_of(path) != card.weights["sha256"]:
+    weights = path.read_bytes()
+    if hashlib.sha256(weights).hexdigest() != card.weights["sha256"]:
         raise ModelError(
             f"The weights of model {name!r} are not those its card describes (SHA-256 differs); "
             f"restore models/{name} from the repository or train again."
@@ -92,7 +96,7 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier | HeadRegr
         if described in _kept:
             _kept.move_to_end(described)
             return _kept[described]
-    model = _loaded(card, path)
+    model = _loaded(card, path, weights)
     with _kept_lock:
         _kept[described] = model
         if len(_kept) > MODELS_KEPT:
@@ -100,29 +104,42 @@ def load_model(name: str, folder: Path = MODELS_FOLDER) -> Classifier | HeadRegr
     return model
 
 
-def _loaded(card: Card, path: Path) -> Classifier | HeadRegressor | HeadSegmenter:
-    from core.zoo.novelty import Typicality
+def _loaded(card: Card, path: Path, weights: bytes) -> Classifier | HeadRegressor | HeadSegmenter:
+    """The model of a card and the content of its weight file.
 
-    name = path.parent.name
+    Where its forward passes are kept from an earlier process the network itself is built when gradients ask for it.
+    """
+    from core.zoo.novelty import Typicality
+    from core.zoo.runtime import Late
+
+    keeping = Keeping(card)
+    kept = keeping.is_there
+    network = Late(lambda: _built(card, path, weights))
+    extra = extra_arrays(path, weights)
+    try:
+        typicality = Typicality.from_arrays(extra) if extra else None
+        # What is kept has passed this already.
+        if typicality is not None and not kept:
+            # What is of other features than the network's would fail at the first image only.
+            typicality.score(np.zeros((1, network().get_layer(card.pooled_layer).output.shape[-1])))
+        return model_of(card, network if kept else network(), typicality, keeping)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ModelError(
+            f"The weights of model {path.parent.name!r} do not fit its card; "
+            f"restore models/{path.parent.name} from the repository or train again."
+        ) from error
+
+
+def _built(card: Card, path: Path, weights: bytes) -> keras.Model:
     try:
         network = network_of(card)
     except (TypeError, ValueError) as error:
         raise ModelError(
-            f"No network can be built as the card of model {name!r} says; "
-            f"restore models/{name} from the repository or train again."
+            f"No network can be built as the card of model {path.parent.name!r} says; "
+            f"restore models/{path.parent.name} from the repository or train again."
         ) from error
-    extra = load_weights(network, path)
-    try:
-        typicality = Typicality.from_arrays(extra) if extra else None
-        if typicality is not None:
-            # What is of other features than the network's would fail at the first image only.
-            typicality.score(np.zeros((1, network.get_layer(card.pooled_layer).output.shape[-1])))
-        return model_of(card, network, typicality)
-    except (KeyError, IndexError, ValueError) as error:
-        raise ModelError(
-            f"The weights of model {name!r} do not fit its card; "
-            f"restore models/{name} from the repository or train again."
-        ) from error
+    load_weights(network, path, weights)
+    return network
 
 
 def missing_weights(card: Card) -> str:
@@ -133,7 +150,7 @@ def missing_weights(card: Card) -> str:
 
 
 def model_of(
-    card: Card, network: keras.Model, typicality: Typicality | None
+    card: Card, network: keras.Model | Late[keras.Model], typicality: Typicality | None, keep: Keep = anew
 ) -> Classifier | HeadRegressor | HeadSegmenter:
     """What predicts with a network (:func:`network_of`) in the way its card says.
 
@@ -146,13 +163,15 @@ def model_of(
     from core.zoo.runtime import CompiledNetwork
 
     if card.measurement.get("output") == ELLIPSE:
-        return HeadSegmenter(card, network)
+        return HeadSegmenter(card, network, keep)
 
     compiled = CompiledNetwork(
         network,
         input_range=get_backbone(card.backbone).input_range,
         feature_layer=card.feature_layer,
         pooled_layer=card.pooled_layer,
+        size=card.size,
+        keep=keep,
     )
     if card.measurement:
         return HeadRegressor(card, compiled, typicality)

@@ -11,18 +11,20 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from core.parallel import calm_matrix_products
-from core.zoo.forward import BATCH_SIZES, ForwardPass
+from core.zoo.forward import BATCH_SIZES, ForwardPass, convert
+from core.zoo.kept import Converted, Keep, anew
 
 if TYPE_CHECKING:
     import keras
 
     from core.zoo.relevance import Walk
 
+Made = TypeVar("Made")
 RELEVANCE = "relevance_"
 """Begins the names of compiled functions of relevance; the rule's name ends them."""
 _import_lock = threading.Lock()
@@ -35,9 +37,13 @@ def tensorflow() -> Any:
         # oneDNN's kernels: off by default on processors without AVX-512, but quicker there too, by a factor of two for
         # the gradients of MobileNetV2 (benchmarks.model_speed with this set to 0 and to 1).
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+        import keras
         import tensorflow
 
         calm_matrix_products()
+        # Our networks are built once for all sessions, while Streamlit has Keras forget everything after every run of a
+        # page: at each move of a slider, and under the hands of a thread that is just building a network.
+        keras.backend.clear_session = lambda free_memory=True: None
         return tensorflow
 
 
@@ -50,16 +56,32 @@ def computes_bfloat16() -> bool:
     return any(flag in flags for flag in ("amx_bf16", "avx512_bf16"))
 
 
+class Late(Generic[Made]):
+    """What is made when it is first asked for, once for all threads and copies that share it."""
+
+    def __init__(self, make: Callable[[], Made]) -> None:
+        self._make: Callable[[], Made] | None = make
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Made:
+        with self._lock:
+            if self._make is not None:
+                self._made = self._make()
+                # What it is made of is needed no more.
+                self._make = None
+            return self._made
+
+
 class CompiledNetwork:
     """A flat Keras model whose forward passes LiteRT runs, with one compiled function of TensorFlow for each gradient.
 
     Input of every function is ``(N, S, S)`` float32 in [0, 1]; scaling and the three equal channels are part of the
     graph, so that a batch crosses into it once and small. The forward passes are prepared at the first and keep the
-    weights of that moment.
+    weights of that moment; where they are kept from an earlier process, only gradients need the model itself.
 
     Parameters
     ----------
-    model : keras.Model
+    model : keras.Model, or Late that makes one
         From an input ``(S, S, 3)`` in the range of ``input_range`` to logits; no softmax.
     input_range : (float, float)
         What the backbone expects, such as (-1, 1).
@@ -67,22 +89,29 @@ class CompiledNetwork:
         The layer whose output feeds the global average pooling: the feature maps of class activation mapping.
     pooled_layer : str
         The global average pooling layer.
+    size : int
+        S; needed for a model that is made late.
+    keep : Keep
+        Where the forward passes are kept for other processes.
     """
 
     def __init__(
-        self, model: keras.Model, *, input_range: tuple[float, float], feature_layer: str, pooled_layer: str
+        self,
+        model: keras.Model | Late[keras.Model],
+        *,
+        input_range: tuple[float, float],
+        feature_layer: str,
+        pooled_layer: str,
+        size: int | None = None,
+        keep: Keep = anew,
     ) -> None:
-        self.model = model
-        self.size: int = model.input_shape[1]
+        self._model = model if isinstance(model, Late) else Late(lambda: model)
+        self.size: int = size or self.model.input_shape[1]
         self._low, self._high = input_range
-        self._tf = tensorflow()
-        import keras
-
-        self._full = keras.Model(
-            model.input, [model.output, model.get_layer(pooled_layer).output, model.get_layer(feature_layer).output]
-        )
-        self._feature_layer = feature_layer
-        self._forward_pass: ForwardPass | None = None
+        self._feature_layer, self._pooled_layer = feature_layer, pooled_layer
+        self._full_model = Late(self._build_full)
+        self._converted = Late(lambda: keep(self._convert))
+        self._forward_pass = Late(lambda: ForwardPass(self._converted().content))
         self._functions: dict[tuple[str, int], Callable[..., Any]] = {}
         self._lock = threading.Lock()
 
@@ -136,30 +165,55 @@ class CompiledNetwork:
         """Logits (N, K), feature maps (N, h, w, F) and the gradient of the target logit by them."""
         return self._in_batches("feature_gradient", images, targets)
 
+    @property
+    def model(self) -> keras.Model:
+        return self._model()
+
+    @property
+    def logits_kernel(self) -> np.ndarray:
+        """The weights (F, K) from the pooled features to the logits, of a network without a layer in between."""
+        kernel = self._converted().kernel
+        if kernel is None:
+            raise ValueError("the logits of this network do not come from its pooled features alone")
+        return kernel
+
     def graph(self) -> Any:
         """TensorFlow's concrete function from images (N, S, S) to logits, pooled features and feature maps."""
-        free = self._tf.TensorSpec((None, self.size, self.size), self._tf.float32)
-        return self._tf.function(self._forward, input_signature=[free], autograph=False).get_concrete_function()
+        free = tensorflow().TensorSpec((None, self.size, self.size), tensorflow().float32)
+        return tensorflow().function(self._forward, input_signature=[free], autograph=False).get_concrete_function()
 
     def to_input(self, images: Any) -> Any:
         """(N, S, S) in [0, 1] -> the network's (N, S, S, 3) in its own range; a TensorFlow operation."""
         scaled = images * (self._high - self._low) + self._low
-        return self._tf.repeat(scaled[..., None], 3, axis=-1)
+        return tensorflow().repeat(scaled[..., None], 3, axis=-1)
 
     def for_threads(self, count: int) -> CompiledNetwork:
         """This network with forward passes for threads at work on batches of their own; all else is shared."""
         twin = copy(self)
-        twin._forward_pass = self._prepared().for_threads(count)
+        forward_pass = self._forward_pass().for_threads(count)
+        twin._forward_pass = Late(lambda: forward_pass)
         return twin
 
-    def _prepared(self) -> ForwardPass:
-        with self._lock:
-            if self._forward_pass is None:
-                self._forward_pass = ForwardPass(self.graph())
-            return self._forward_pass
+    def _convert(self) -> Converted:
+        from core.zoo.architectures import LOGITS_LAYER
+
+        pooled = self.model.get_layer(self._pooled_layer).output.shape[-1]
+        kernel = getattr(self.model.get_layer(LOGITS_LAYER), "kernel", None)
+        if kernel is not None and kernel.shape[0] != pooled:
+            kernel = None
+        return Converted(convert(self.graph()), None if kernel is None else np.asarray(kernel))
+
+    def _build_full(self) -> keras.Model:
+        """The model with its pooled features and its feature maps as outputs too."""
+        tensorflow()
+        import keras
+
+        model = self.model
+        layers = [model.get_layer(name) for name in (self._pooled_layer, self._feature_layer)]
+        return keras.Model(model.input, [model.output, *(layer.output for layer in layers)])
 
     def _passed(self, images: np.ndarray, outputs: Sequence[int]) -> tuple[np.ndarray, ...]:
-        return self._prepared()(_checked(images), outputs)
+        return self._forward_pass()(_checked(images), outputs)
 
     def _in_batches(self, name: str, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, ...]:
         images = _checked(images)
@@ -176,7 +230,7 @@ class CompiledNetwork:
     def _compiled(self, name: str, batch: int) -> Callable[..., Any]:
         with self._lock:
             if (name, batch) not in self._functions:
-                tf = self._tf
+                tf = tensorflow()
                 signature = [
                     tf.TensorSpec((batch, self.size, self.size), tf.float32),
                     tf.TensorSpec((batch,), tf.int32),
@@ -201,10 +255,10 @@ class CompiledNetwork:
         return {"input_gradient": self._input_gradient, "feature_gradient": self._feature_gradient}[name]
 
     def _forward(self, images: Any) -> list[Any]:
-        return self._full(self.to_input(images), training=False)
+        return self._full_model()(self.to_input(images), training=False)
 
     def _input_gradient(self, images: Any, targets: Any) -> tuple[Any, ...]:
-        return self._gradient_by_input(lambda inputs: self._full(inputs, training=False)[0], images, targets)
+        return self._gradient_by_input(lambda inputs: self._full_model()(inputs, training=False)[0], images, targets)
 
     def _copied_gradient(self, copy: keras.Model, images: Any, targets: Any) -> tuple[Any, ...]:
         # The copy computes with the weights of the original, so its own go with it once the graph is traced.
@@ -214,12 +268,12 @@ class CompiledNetwork:
         )
 
     def _relevance(self, walk: Walk, rule: str, images: Any, targets: Any) -> tuple[Any, Any]:
-        ends = [self.to_input(self._tf.fill(self._tf.shape(images), end)) for end in (0.0, 1.0)]
+        ends = [self.to_input(tensorflow().fill(tensorflow().shape(images), end)) for end in (0.0, 1.0)]
         logits, relevance = walk.relevance(self.to_input(images), *ends, targets, rule)
-        return logits, self._tf.reduce_sum(relevance, axis=-1)
+        return logits, tensorflow().reduce_sum(relevance, axis=-1)
 
     def _gradient_by_input(self, logits_of: Callable[[Any], Any], images: Any, targets: Any) -> tuple[Any, ...]:
-        tf = self._tf
+        tf = tensorflow()
         inputs = self.to_input(images)
         with tf.GradientTape() as tape:
             tape.watch(inputs)
@@ -228,10 +282,10 @@ class CompiledNetwork:
         return logits, tape.gradient(score, inputs)
 
     def _feature_gradient(self, images: Any, targets: Any) -> tuple[Any, ...]:
-        tf = self._tf
+        tf = tensorflow()
         with tf.GradientTape() as tape:
             # Watching the maps, not the input, keeps the backward pass to the head alone.
-            logits, _, maps = self._full(self.to_input(images), training=False)
+            logits, _, maps = self._full_model()(self.to_input(images), training=False)
             del logits
             tape.watch(maps)
             head_logits = self._head(maps)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 WEIGHTS_NAME = "weights.npz"
 LARGEST_WEIGHTS = 128 * 2**20
 """Unpacked, in half precision: 64 million weights."""
+_EXTRA = "extra/"
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -44,7 +47,7 @@ def save_weights(model: keras.Model, path: Path, **extra: np.ndarray) -> None:
     range would become infinite, so it is refused.
     """
     arrays = {_key(index): np.asarray(weight.value) for index, weight in enumerate(model.weights)}
-    arrays |= {f"extra/{name}": np.asarray(values) for name, values in extra.items()}
+    arrays |= {f"{_EXTRA}{name}": np.asarray(values) for name, values in extra.items()}
     halves = {}
     for name, values in arrays.items():
         half = values.astype(np.float16)
@@ -55,17 +58,16 @@ def save_weights(model: keras.Model, path: Path, **extra: np.ndarray) -> None:
         np.savez_compressed(draft, **halves)
 
 
-def load_weights(model: keras.Model, path: Path) -> dict[str, np.ndarray]:
-    """Fill ``model`` from ``path`` in float32 and return the extra arrays.
+def load_weights(model: keras.Model, path: Path, content: bytes) -> None:
+    """Fill ``model`` in float32 from the content of the weight file ``path``.
 
     Raises
     ------
     ModelError
-        If the file is missing, damaged, or its arrays do not fit the model.
+        If it is damaged, or its arrays do not fit the model.
     """
-    arrays = read_arrays(path)
-    extra = {name.removeprefix("extra/"): values for name, values in arrays.items() if name.startswith("extra/")}
-    n_stored = len(arrays) - len(extra)
+    arrays = read_arrays(path, content, lambda name: not name.startswith(_EXTRA))
+    n_stored = len(arrays)
     if n_stored != len(model.weights):
         raise ModelError(
             f"{path.name} holds {n_stored} arrays and this network has {len(model.weights)}; "
@@ -80,7 +82,12 @@ def load_weights(model: keras.Model, path: Path) -> dict[str, np.ndarray]:
                 "the file belongs to another model."
             )
         weight.assign(values)
-    return extra
+
+
+def extra_arrays(path: Path, content: bytes) -> dict[str, np.ndarray]:
+    """The arrays that :func:`save_weights` was given besides the model's. Raises ModelError if they are damaged."""
+    extra = read_arrays(path, content, lambda name: name.startswith(_EXTRA))
+    return {name.removeprefix(_EXTRA): values for name, values in extra.items()}
 
 
 def round_to_half(model: keras.Model) -> None:
@@ -93,8 +100,17 @@ def _key(index: int) -> str:
     return f"weight_{index:04d}"
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a weight file as float32.
+def read_arrays(
+    path: Path, content: bytes | None = None, wanted: Callable[[str], bool] = lambda name: True
+) -> dict[str, np.ndarray]:
+    """The arrays of a weight file, or those of the names ``wanted``, as float32.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes, optional
+        What is in the file, if it has been read already.
+    wanted : callable
 
     Raises
     ------
@@ -103,15 +119,15 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """
     advice = "restore it from the repository or train again."
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path if content is None else BytesIO(content)) as archive:
             claimed = sum(member.file_size for member in archive.infolist())
         if claimed > LARGEST_WEIGHTS:
             raise ModelError(
                 f"The weight file {path} claims to hold {claimed // 2**20} MB, more than the "
                 f"{LARGEST_WEIGHTS // 2**20} MB of any network here; {advice}"
             )
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: _single_precision(file[name]) for name in file.files}
+        with np.load(path if content is None else BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: _single_precision(file[name]) for name in file.files if wanted(name)}
     except FileNotFoundError as error:
         raise ModelError(f"The weight file {path} is missing; {advice}") from error
     except _UNREADABLE as error:

@@ -5,17 +5,27 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable
+from functools import cache as kept
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_SECONDS = 120
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_components():
+    """Each AppTest looks through all that is installed for components of others; nothing is installed meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", kept(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

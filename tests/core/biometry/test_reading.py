@@ -80,7 +80,7 @@ def test_an_unsure_mask_is_refused(bright_segmenter):
     strict = replace(
         card, measurement={**card.measurement, "refusal": {**card.measurement["refusal"], "certainty": 0.9999}}
     )
-    reading = HeadReader(segmenter=HeadSegmenter(strict, bright_segmenter.keras_model)).read(pale)
+    reading = HeadReader(segmenter=HeadSegmenter(strict, bright_segmenter.model)).read(pale)
     assert any("unsure" in reason for reason in reading.refusals)
 
 
