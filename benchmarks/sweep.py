@@ -37,7 +37,7 @@ from core.sweep.engine import Swept, sweep, working_frame
 from core.sweep.grid import make_grid
 from core.sweep.study import frames_of
 from core.zoo import load_model
-from core.zoo.forward import ForwardPass
+from core.zoo.forward import ForwardPass, convert
 from core.zoo.prediction import Classifier
 from core.zoo.runtime import computes_bfloat16
 
@@ -116,10 +116,10 @@ def forward_passes(
 ) -> dict[int, Spent]:
     """What an image costs in each batch size: bare passes of so many without softmax, the better of rounds."""
     network = model.network
-    graph = network.graph()
+    content = convert(network.graph())
     found = {}
     for batch in batches:
-        forward = ForwardPass(graph, sorted({1, batch}))
+        forward = ForwardPass(content, sorted({1, batch}))
         pixels = np.random.default_rng(0).random((batch, network.size, network.size), np.float32)
         forward(pixels, [0])
         rounds = max(1, images // batch)

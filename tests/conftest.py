@@ -342,17 +342,26 @@ def regressor(classifier):
 
 
 @pytest.fixture(scope="session")
-def regressor_folder(regressor, tmp_path_factory) -> Path:
-    """The model folder of the tiny network that measures heads."""
-    from core.zoo.weights import save_weights, sha256_of
+def write_model():
+    """``write_model(model, models, **changed)``: its model folder in ``models``, fields of its card changed."""
+    from core.zoo.weights import WEIGHTS_NAME, save_weights, sha256_of
 
-    folder = tmp_path_factory.mktemp("heads") / regressor.card.name
-    folder.mkdir()
-    path = folder / "weights.npz"
-    save_weights(regressor.network.model, path, **regressor.typicality.to_arrays())
-    weights = {"file": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size, "dtype": "float16"}
-    replace(regressor.card, weights=weights, architecture={"filters": [4, 8]}).write(folder)
-    return folder
+    def write(model, models: Path, **changed) -> Path:
+        folder = models / model.card.name
+        folder.mkdir(parents=True)
+        path = folder / WEIGHTS_NAME
+        save_weights(model.network.model, path, **model.typicality.to_arrays())
+        weights = {"file": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size, "dtype": "float16"}
+        replace(model.card, weights=weights, **changed).write(folder)
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def regressor_folder(regressor, write_model, tmp_path_factory) -> Path:
+    """The model folder of the tiny network that measures heads."""
+    return write_model(regressor, tmp_path_factory.mktemp("heads"), architecture={"filters": [4, 8]})
 
 
 @pytest.fixture(scope="session")

@@ -179,8 +179,10 @@ class CompiledNetwork:
 
     def graph(self) -> Any:
         """TensorFlow's concrete function from images (N, S, S) to logits, pooled features and feature maps."""
-        free = tensorflow().TensorSpec((None, self.size, self.size), tensorflow().float32)
-        return tensorflow().function(self._forward, input_signature=[free], autograph=False).get_concrete_function()
+        tf = tensorflow()
+        self._full_model()
+        free = tf.TensorSpec((None, self.size, self.size), tf.float32)
+        return tf.function(self._forward, input_signature=[free], autograph=False).get_concrete_function()
 
     def to_input(self, images: Any) -> Any:
         """(N, S, S) in [0, 1] -> the network's (N, S, S, 3) in its own range; a TensorFlow operation."""
@@ -243,7 +245,8 @@ class CompiledNetwork:
             return self._functions[name, batch]
 
     def _body(self, name: str) -> Callable[..., Any]:
-        """What is compiled. Copies and walks are made here, before tracing, within which no layer may make weights."""
+        """What is compiled. Models are made here, before tracing, within which no layer may make weights."""
+        self._full_model()
         if name.startswith(RELEVANCE):
             from core.zoo.relevance import Walk
 

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -29,6 +28,7 @@ from core.screening.moving import COPY, keep_files
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120
+TRAIN_AGAIN = "python -m core train --again"
 TRAINING = (
     "--backbone", "cnn", "--weights", "none", "--size", "32", "--option", "filters=[4,4]", "--dropout", "0",
     "--head-epochs", "1", "--patience", "99", "--epochs", "10",
@@ -36,27 +36,15 @@ TRAINING = (
 
 
 @pytest.fixture
-def model(classifier, tmp_path) -> Path:
+def model(classifier, write_model, tmp_path) -> Path:
     """The tiny classifier as a model folder."""
-    return written(classifier, tmp_path / "models")
+    return write_model(classifier, tmp_path / "models", command=TRAIN_AGAIN)
 
 
 @pytest.fixture
-def detector(tiny_detector, tmp_path) -> Path:
+def detector(tiny_detector, write_model, tmp_path) -> Path:
     """The same network as a detector of two corruptions."""
-    return written(tiny_detector, tmp_path / "models")
-
-
-def written(model, models: Path) -> Path:
-    from core.zoo.weights import save_weights, sha256_of
-
-    folder = models / model.card.name
-    folder.mkdir(parents=True)
-    path = folder / "weights.npz"
-    save_weights(model.network.model, path, **model.typicality.to_arrays())
-    weights = {"file": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size, "dtype": "float16"}
-    replace(model.card, weights=weights, command="python -m core train --again").write(folder)
-    return folder
+    return write_model(tiny_detector, tmp_path / "models", command=TRAIN_AGAIN)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """One image or many: probabilities, how sure each method is, who is sent to an expert, the card."""
 
 import io
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -43,19 +42,14 @@ def only_model(monkeypatch, loaded_model):
 
 
 @pytest.fixture
-def partner(classifier, loaded_model, tmp_path, use_models):
+def partner(classifier, write_model, loaded_model, tmp_path, use_models):
     """A tiny model of the same classes in another order, installed beside the default one."""
     from core import cache
     from core.zoo import read_card
     from core.zoo.registry import MODELS_FOLDER
-    from core.zoo.weights import save_weights, sha256_of
 
     (tmp_path / loaded_model.card.name).symlink_to(MODELS_FOLDER / loaded_model.card.name)
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    save_weights(classifier.network.model, folder / "weights.npz", **classifier.typicality.to_arrays())
-    weights = {"file": "weights.npz", "sha256": sha256_of(folder / "weights.npz"), "bytes": 0, "dtype": "float16"}
-    replace(classifier.card, weights=weights, classes=loaded_model.classes[::-1]).write(folder)
+    write_model(classifier, tmp_path, classes=loaded_model.classes[::-1])
     use_models(tmp_path)
     return cache.start_loading(read_card("tiny")).result()
 

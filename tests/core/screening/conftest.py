@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -67,17 +66,7 @@ def make_rows():
 
 
 @pytest.fixture(scope="session")
-def model_folders(networks, tmp_path_factory) -> tuple[Path, Path]:
+def model_folders(networks, write_model, tmp_path_factory) -> tuple[Path, Path]:
     """Both tiny networks as model folders: the classifier's and the detector's."""
-    from core.zoo.weights import save_weights, sha256_of
-
-    folders = []
-    for model in (networks.model, networks.detector):
-        folder = tmp_path_factory.mktemp("screening_models") / model.card.name
-        folder.mkdir()
-        path = folder / "weights.npz"
-        save_weights(model.network.model, path, **model.typicality.to_arrays())
-        weights = {"file": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size, "dtype": "float16"}
-        replace(model.card, weights=weights).write(folder)
-        folders.append(folder)
-    return folders[0], folders[1]
+    models = tmp_path_factory.mktemp("screening_models")
+    return write_model(networks.model, models), write_model(networks.detector, models)

@@ -1,7 +1,5 @@
 """A sweep whose cells other processes have finished is the sweep of one machine."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,21 +8,14 @@ from core.sweep.distributed import cells_of, sweep_by_workers
 from core.sweep.engine import sweep, unfinished
 from core.sweep.store import CellStore
 from core.zoo import load_model
-from core.zoo.weights import save_weights, sha256_of
 
 GRID = {"scale_up": (0.0, 40.0), "noise": (0.0, 0.1, 0.4)}
 
 
 @pytest.fixture
-def folder(classifier, tmp_path):
+def folder(classifier, write_model, tmp_path):
     """The tiny network as a model folder."""
-    folder = tmp_path / "models" / classifier.card.name
-    folder.mkdir(parents=True)
-    path = folder / "weights.npz"
-    save_weights(classifier.network.model, path, **classifier.typicality.to_arrays())
-    weights = {"file": path.name, "sha256": sha256_of(path), "bytes": path.stat().st_size, "dtype": "float16"}
-    replace(classifier.card, weights=weights).write(folder)
-    return folder
+    return write_model(classifier, tmp_path / "models")
 
 
 def test_cells_of_workers_make_the_sweep(folder, frames, tmp_path, monkeypatch):

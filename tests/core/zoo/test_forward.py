@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from core.zoo.forward import BATCH_SIZES, ForwardPass, batches
+from core.zoo.forward import BATCH_SIZES, ForwardPass, batches, convert
 
 
 @pytest.fixture(scope="module")
@@ -33,29 +33,29 @@ def values():
 def test_outputs_are_those_of_the_graph_in_its_order(graph, values, n):
     compute, _ = graph
     expected = [np.asarray(output) for output in compute(values[:n])]
-    found = ForwardPass(compute)(values[:n], (0, 1, 2))
+    found = ForwardPass(convert(compute))(values[:n], (0, 1, 2))
     assert [one.shape for one in found] == [(n, 4), (n,), (n, 12, 12, 4)]
     for one, right in zip(found, expected, strict=True):
         assert one == pytest.approx(right, abs=1e-5)
-    only = ForwardPass(compute)(values[:n], [2])
+    only = ForwardPass(convert(compute))(values[:n], [2])
     assert len(only) == 1
     assert np.array_equal(only[0], found[2])
 
 
 def test_a_pass_keeps_the_weights_it_was_made_with(graph, values):
     compute, kernel = graph
-    frozen = ForwardPass(compute)
+    frozen = ForwardPass(convert(compute))
     before = frozen(values, [0])[0]
     kernel.assign(2 * kernel)
     try:
         assert np.array_equal(frozen(values, [0])[0], before)
-        assert ForwardPass(compute)(values, [0])[0] == pytest.approx(2 * before, abs=1e-5)
+        assert ForwardPass(convert(compute))(values, [0])[0] == pytest.approx(2 * before, abs=1e-5)
     finally:
         kernel.assign(kernel / 2)
 
 
 def test_threads_get_the_answers_to_their_own_values(graph, values):
-    passes = ForwardPass(graph[0])
+    passes = ForwardPass(convert(graph[0]))
     alone = [passes(one[None], [1])[0] for one in values]
     with ThreadPoolExecutor(6) as pool:
         together = list(pool.map(lambda one: passes(one[None], [1])[0], np.concatenate([values] * 10)))
