@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.parallel import calm_matrix_products
-from core.zoo.forward import BATCH_SIZES, ForwardPass
+from core.zoo.forward import BATCH_SIZES, ForwardNetwork, ForwardPass, checked
 
 if TYPE_CHECKING:
     import keras
@@ -152,6 +152,10 @@ class CompiledNetwork:
         twin._forward_pass = self._prepared().for_threads(count)
         return twin
 
+    def forward_only(self) -> ForwardNetwork:
+        """Its forward passes, with the weights of now, for a process without TensorFlow."""
+        return ForwardNetwork(self.size, self._prepared())
+
     def _prepared(self) -> ForwardPass:
         with self._lock:
             if self._forward_pass is None:
@@ -159,10 +163,10 @@ class CompiledNetwork:
             return self._forward_pass
 
     def _passed(self, images: np.ndarray, outputs: Sequence[int]) -> tuple[np.ndarray, ...]:
-        return self._prepared()(_checked(images), outputs)
+        return self._prepared()(checked(images), outputs)
 
     def _in_batches(self, name: str, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, ...]:
-        images = _checked(images)
+        images = checked(images)
         targets = np.asarray(targets, dtype=np.int32)
         collected: list[tuple[np.ndarray, ...]] = []
         start = 0
@@ -299,12 +303,6 @@ def _rectifies(layer: Any) -> bool:
 
 def _takes_training(layer: Any) -> bool:
     return bool(getattr(layer, "_call_has_training_arg", False))
-
-
-def _checked(images: np.ndarray) -> np.ndarray:
-    if not len(images):
-        raise ValueError("a network needs at least one image")
-    return np.ascontiguousarray(images, dtype=np.float32)
 
 
 def _batch_plan(n: int) -> list[tuple[int, int]]:
