@@ -9,10 +9,13 @@ a  the bare forward passes of both networks on images that are prepared already,
 b  resident memory after a tenth of the frames, at the end, and the peak of the process;
 c  the screening against ``model.predict`` of Keras by both models on images that are prepared already;
 d  verdicts by the default limits from the rows, with the search for copies;
-e  with ``--workers N``, the same files by a local cluster of N processes against one of one process, and whether the
-   rows are the same.
+e  with ``--workers N``, the same files by a local cluster of N processes, which share the cores, against one process
+   of as many cores as each of these has, and against the process above, which uses all cores by threads; memory of a
+   worker, and whether the rows are the same. Start-up is told apart: until the workers run and have the networks,
+   which this process has loaded already (how long that took is told too).
 
-Times are of the clock, and of the processor (all threads) in brackets.
+Times are of the clock, and of the processor (all threads) in brackets; those of workers without the process that hands
+them files and writes rows.
 """
 
 from __future__ import annotations
@@ -21,19 +24,22 @@ import argparse
 import os
 import resource
 import tempfile
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
 
 from benchmarks.sweep import Spent, seconds
-from core.cluster import local_cluster
+from core.cluster import everywhere, local_cluster, sent_to_all
 from core.corruption import CORRUPTIONS, corrupt
 from core.images import encode_png
 from core.library import open_phantom, phantom_id
-from core.parallel import in_threads
+from core.parallel import cores, in_threads
 from core.phantom import PLANES
 from core.preprocessing import PreprocessingSettings, clean
 from core.screening import (
@@ -47,7 +53,7 @@ from core.screening import (
     judged,
     screen,
 )
-from core.screening.distributed import screen_by_workers, warm_up
+from core.screening.distributed import screen_by_workers
 from core.screening.networks import BATCH
 from core.screening.sources import Entry
 
@@ -130,7 +136,9 @@ def main() -> None:
 def measure(options: argparse.Namespace, source: FolderSource, out: Path) -> None:
     names = Names.of(options.model, options.detector)
     entries = source.entries()[: options.frames]
+    began = time.perf_counter()
     networks = names.load()
+    loaded = time.perf_counter() - began
     bare(networks)
     before = bare(networks)
     marks: list[tuple[float, float]] = []
@@ -164,25 +172,57 @@ def measure(options: argparse.Namespace, source: FolderSource, out: Path) -> Non
     counts = judged(rows, default_thresholds(*names.cards))["verdict"].value_counts().to_dict()
     print(f"d  verdicts {verdicts}: {counts}")
     if options.workers:
-        alone, _ = by_workers(1, source, entries, names, out)
-        shared, theirs = by_workers(options.workers, source, entries, names, out)
+        each = max(1, cores() // options.workers)
+        alone, shared = (
+            by_workers(count, each, source, entries, networks, out / f"{count}.jsonl", facts)
+            for count in (1, options.workers)
+        )
+        same = all(workers.rows.equals(rows) for workers in (alone, shared))
         print(
-            f"e  one worker {alone:.1f} s, {options.workers} workers {shared:.1f} s: speed-up {alone / shared:.2f}; "
-            f"rows are {'the same' if theirs.equals(rows) else 'NOT the same'}"
+            f"e  one worker of {each} core{'s' * (each > 1)} {alone.spent}, {options.workers} such workers "
+            f"{shared.spent}: speed-up {alone.spent.clock / shared.spent.clock:.2f}; one process of {cores()} cores "
+            f"takes {spent.clock / shared.spent.clock:.2f} of the workers' time; memory of a worker "
+            f"{shared.memory:.0f} MB; rows are {'the same' if same else 'NOT the same'}"
+        )
+        print(
+            f"   start-up of one worker {alone.start:.1f} s, of {options.workers} {shared.start:.1f} s, after "
+            f"{loaded:.1f} s in which this process loaded the networks"
         )
 
 
+@dataclass(frozen=True)
+class ByWorkers:
+    """What workers took: seconds until they were ready, time of the rows, most megabytes of one; and the rows."""
+
+    start: float
+    spent: Spent
+    memory: float
+    rows: pd.DataFrame
+
+
 def by_workers(
-    count: int, source: FolderSource, entries: Sequence[Entry], names: Names, out: Path
-) -> tuple[float, pd.DataFrame]:
-    """Seconds of the clock that so many processes take, once they have loaded the networks; and their rows."""
+    count: int,
+    cores_each: int,
+    source: FolderSource,
+    entries: Sequence[Entry],
+    networks: Networks,
+    path: Path,
+    facts: dict[str, Any],
+) -> ByWorkers:
+    """A screening by so many processes into a journal of their own."""
+    began = time.perf_counter()
     with (
-        local_cluster(count) as client,
-        Journal(out / f"{count}.jsonl", about(source.title, *names.cards)) as journal,
+        local_cluster(count, cores_each) as client,
+        sent_to_all(client, networks) as sent,
+        Journal(path, facts) as journal,
     ):
-        warm_up(client, names)
-        spent = seconds(lambda: screen_by_workers(client, source.path, entries, names, journal))
-        return spent.clock, journal.rows(entries, names.cards[0].classes)
+        start = time.perf_counter() - began
+        before = everywhere(client, time.process_time)
+        clock = seconds(lambda: screen_by_workers(client, source.path, entries, sent, journal)).clock
+        after = everywhere(client, time.process_time)
+        processor = sum(after[worker] - before[worker] for worker in before)
+        memory = max(everywhere(client, resident).values())
+        return ByWorkers(start, Spent(clock, processor), memory, journal.rows(entries, networks.model.classes))
 
 
 if __name__ == "__main__":

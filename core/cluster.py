@@ -6,20 +6,24 @@ again by another one. Only a bounded number of blocks is under way at any time.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import uuid4
 
 from core.errors import ClusterError
-from core.parallel import CORES_VARIABLE, cores
+from core.parallel import CORES_VARIABLE, cores, settle_among_others
 
 if TYPE_CHECKING:
     from distributed import Client
 
+Shared = TypeVar("Shared")
 Block = TypeVar("Block")
 Result = TypeVar("Result")
-AHEAD = 3
-"""Blocks under way for each worker: one at work and two at hand."""
+AHEAD = 2
+"""Blocks at hand of each worker, beside one at work in each of its threads."""
 CONNECT_SECONDS = 15
 PATIENCE = "10 minutes"
 DEATHS = 3
@@ -27,11 +31,19 @@ DEATHS = 3
 
 
 @contextmanager
-def local_cluster(workers: int) -> Iterator[Client]:
-    """Processes of this machine that share its cores, for as long as the context lasts."""
+def local_cluster(workers: int, cores_each: int | None = None) -> Iterator[Client]:
+    """Processes of this machine, for as long as the context lasts.
+
+    Parameters
+    ----------
+    cores_each : int, optional
+        How many cores each of them uses; by default they share all there are.
+    """
     import dask
     from distributed import Client, LocalCluster
 
+    # Where TensorFlow came first, Dask finds a log set up, leaves it as it is, and tells it of every step.
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     settings = {
         "distributed.scheduler.allowed-failures": DEATHS - 1,
         # A busy machine takes its time to start a process anew: by default Dask gives it up after 15 seconds for good.
@@ -39,12 +51,12 @@ def local_cluster(workers: int) -> Iterator[Client]:
         "distributed.scheduler.no-workers-timeout": PATIENCE,
         "distributed.worker.memory.spill": False,
     }
-    each = max(1, cores() // workers)
+    each = cores_each or max(1, cores() // workers)
     with (
         dask.config.set(settings),
         LocalCluster(
             n_workers=workers,
-            threads_per_worker=1,
+            threads_per_worker=each,
             processes=True,
             dashboard_address=None,
             memory_limit=0,
@@ -79,6 +91,52 @@ def scheduler_at(address: str) -> Iterator[Client]:
         yield client
 
 
+@dataclass(frozen=True)
+class Sent(Generic[Shared]):
+    """Stands for something that all workers have: blocks carry this instead of the thing itself."""
+
+    name: str
+
+    @property
+    def value(self) -> Shared:
+        """In a worker: the thing itself."""
+        from distributed import get_worker
+
+        return get_worker().plugins[self.name].value
+
+
+@contextmanager
+def sent_to_all(client: Client, value: Shared) -> Iterator[Sent[Shared]]:
+    """Have every worker hold this for as long as the context lasts, those too that join or are started anew meanwhile.
+
+    Raises
+    ------
+    ClusterError
+        If a worker died before it had it.
+    """
+    from distributed import WorkerPlugin
+
+    # As a class of the module it would have every command import Dask.
+    class Keeper(WorkerPlugin):
+        def __init__(self, value: Shared) -> None:
+            self.value = value
+
+        def setup(self, worker: object) -> None:
+            settle_among_others()
+
+    sent = Sent[Shared](f"planelab-{uuid4().hex}")
+    try:
+        client.register_plugin(Keeper(value), name=sent.name)
+    except OSError as error:
+        raise ClusterError("A worker died before the work began; run the command again.") from error
+    try:
+        yield sent
+    finally:
+        # A worker that dies in this moment has nothing left to forget.
+        with suppress(OSError):
+            client.unregister_worker_plugin(sent.name)
+
+
 def in_workers(
     client: Client, function: Callable[[Block], Result], blocks: Iterable[Block]
 ) -> Iterator[tuple[Block, Result]]:
@@ -103,8 +161,9 @@ def in_workers(
             done.add(future)
             return
 
-    for _ in range(AHEAD * max(1, len(client.scheduler_info()["workers"]))):
-        submit()
+    for worker in client.scheduler_info()["workers"].values():
+        for _ in range(worker["nthreads"] + AHEAD):
+            submit()
     while waiting:
         future = next(done)
         try:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TypeVar
 
+import cv2
 from threadpoolctl import threadpool_limits
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 CORES_VARIABLE = "PLANELAB_CORES"
 """How many cores this process may use, where several share a machine."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Numbers of glibc's mallopt, and the sizes that it comes to by itself in a process that handles images."""
+_KEPT_BYTES, _MAPPED_BYTES = 2**26, 2**25
 
 
 def cores() -> int:
@@ -30,6 +36,22 @@ def calm_matrix_products() -> None:
     busy machine far longer than they compute.
     """
     threadpool_limits(1, user_api="blas")
+
+
+@lru_cache(maxsize=1)
+def settle_among_others() -> None:
+    """Keep this process to its :func:`cores` and to the memory it has: for workers that share a machine.
+
+    Dask has its workers' allocator hand all memory back at once; every image is then laid out on pages that the system
+    has to clear first, which takes half as long again as the work itself. Elsewhere than in glibc there is no such
+    setting.
+    """
+    calm_matrix_products()
+    cv2.setNumThreads(cores())
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if hasattr(library, "mallopt"):
+        library.mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+        library.mallopt(_MMAP_THRESHOLD, _MAPPED_BYTES)
 
 
 def in_threads(

@@ -146,10 +146,11 @@ def _make_rows(options: argparse.Namespace, source: Any, missing: Any, names: An
     if workers is None:
         screen(source, missing, names.load(), journal, pace)
         return
+    from core.cluster import sent_to_all
     from core.screening.distributed import screen_by_workers
 
-    with workers as client:
-        screen_by_workers(client, options.source, missing, names, journal, pace)
+    with workers as client, sent_to_all(client, names.load()) as networks:
+        screen_by_workers(client, options.source, missing, networks, journal, pace)
 
 
 def _undo(options: argparse.Namespace) -> int:

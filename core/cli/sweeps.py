@@ -85,7 +85,7 @@ def _sweep(options: argparse.Namespace) -> int:
     store = CellStore(options.out / CELLS_NAME)
     models = [load_named(name) for name in names]
     try:
-        _by_workers(options, models, [model_folder(name) for name in names], frames, settings, store)
+        _by_workers(options, models, frames, settings, store)
         study = run_study(
             models,
             frames,
@@ -115,9 +115,7 @@ def _sweep(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _by_workers(
-    options: argparse.Namespace, models: Any, folders: list[Path], frames: Any, settings: Any, store: Any
-) -> None:
+def _by_workers(options: argparse.Namespace, models: Any, frames: Any, settings: Any, store: Any) -> None:
     """Have the workers that the options ask for finish the cells; the study then finds them."""
     workers = workers_of(options)
     if workers is None:
@@ -128,7 +126,6 @@ def _by_workers(
         sweep_by_workers(
             client,
             models,
-            folders,
             frames,
             settings.intensities,
             store,

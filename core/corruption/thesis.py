@@ -1,14 +1,13 @@
 """The corruption thesis's three: scale up, blur and noise, exact at its 174 x 174 pixels (001 §4.2, 002)."""
 
 import math
-import os
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from core.corruption.base import REFERENCE_SIDE, Corruption, scale
-from core.parallel import in_threads
+from core.parallel import cores, in_threads
 
 # Below this a second thread costs more than it saves.
 _PIXELS_WORTH_THREADS = 150_000
@@ -166,7 +165,7 @@ def disk_median(image: np.ndarray, radius: int) -> np.ndarray:
     padded = cv2.copyMakeBorder(image, radius, radius, radius, radius, cv2.BORDER_REPLICATE)
     height = image.shape[0]
     result = np.empty(image.shape, np.uint8)
-    strips = min(os.cpu_count() or 1, height) if image.size >= _PIXELS_WORTH_THREADS else 1
+    strips = min(cores(), height) if image.size >= _PIXELS_WORTH_THREADS else 1
     edges = [height * strip // strips for strip in range(strips + 1)]
 
     def filter_strip(strip: int) -> None:

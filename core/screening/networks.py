@@ -92,6 +92,9 @@ def _loaded(names: Names) -> Networks:
 class Networks:
     """Both networks, loaded, for as many threads as there are cores.
 
+    Sent to another process they are forward passes alone, which need no TensorFlow there, for as many threads as that
+    one has cores.
+
     Raises
     ------
     ParameterError
@@ -104,6 +107,9 @@ class Networks:
         self.detector = detector.for_threads(cores())
         # The detector's cleaned frame is the one that is measured.
         self.views = (View.of(detector.card), View.of(model.card))
+
+    def __reduce__(self) -> tuple[type[Networks], tuple[Classifier, Classifier]]:
+        return Networks, (self.model.forward_only(), self.detector.forward_only())
 
     def answers(self, images: Sequence[tuple[np.ndarray, ...]]) -> list[dict[str, Any]]:
         """What both say of N frames, each as the views asked for it: the columns of a row."""

@@ -1,23 +1,22 @@
 """A sweep by many processes: frames go to workers, finished cells come back into one store.
 
 The sweep itself is then made from the store as on one machine: what a worker of another version of the program has
-answered has other keys, is not found there, and is computed again. Workers must see the frames under the same paths.
+answered has other keys, is not found there, and is computed again. Workers must see the frames under the same paths;
+the models are sent to them as forward passes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from core.cluster import in_workers
+from core.cluster import Sent, in_workers, sent_to_all
 from core.sweep.engine import Progress, sweep, unfinished
 from core.sweep.grid import Grid
 from core.sweep.store import CellStore, Content
-from core.zoo import load_model
 from core.zoo.prediction import Classifier
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ BLOCK = 4
 def sweep_by_workers(
     client: Client,
     models: Sequence[Classifier],
-    folders: Sequence[Path],
     frames: pd.DataFrame,
     grid: Grid,
     store: CellStore,
@@ -43,8 +41,6 @@ def sweep_by_workers(
 
     Parameters
     ----------
-    folders : sequence of Path
-        Where each model lies: workers load their own.
     models, frames, grid, store, side, seed
         As for :func:`core.sweep.engine.sweep`.
 
@@ -55,21 +51,15 @@ def sweep_by_workers(
     """
     missing = unfinished(models, frames, grid, side=side, seed=seed, store=store)
     blocks = [missing.iloc[start : start + BLOCK] for start in range(0, len(missing), BLOCK)]
-    names = tuple((model.card.name, str(folder)) for model, folder in zip(models, folders, strict=True))
-    for number, (_, content) in enumerate(in_workers(client, partial(cells_of, names, grid, side, seed), blocks)):
-        store.absorb(content)
-        progress((number + 1) / len(blocks))
+    with sent_to_all(client, [model.forward_only() for model in models]) as sent:
+        contents = in_workers(client, partial(cells_of, sent, grid, side, seed), blocks)
+        for number, (_, content) in enumerate(contents):
+            store.absorb(content)
+            progress((number + 1) / len(blocks))
 
 
-def cells_of(
-    names: tuple[tuple[str, str], ...], grid: Grid, side: int | None, seed: int, frames: pd.DataFrame
-) -> Content:
+def cells_of(models: Sent[list[Classifier]], grid: Grid, side: int | None, seed: int, frames: pd.DataFrame) -> Content:
     """In a worker: the cells of some frames."""
     store = CellStore()
-    sweep(_models(names), frames, grid, side=side, seed=seed, store=store)
+    sweep(models.value, frames, grid, side=side, seed=seed, store=store)
     return store.content()
-
-
-@lru_cache(maxsize=1)
-def _models(names: tuple[tuple[str, str], ...]) -> list[Classifier]:
-    return [load_model(name, Path(folder)) for name, folder in names]

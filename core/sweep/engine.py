@@ -9,7 +9,6 @@ a sweep that was stopped goes on where it was.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +22,7 @@ from core.corruption import corrupt, get
 from core.datasets import read_pixels
 from core.datasets.items import item_name
 from core.errors import DatasetError, ImageError, ParameterError
-from core.parallel import ahead_in_threads
+from core.parallel import ahead_in_threads, cores
 from core.preprocessing import Cleaned, PreprocessingSettings, clean, finish
 from core.similarity import READINGS, AllReadings
 from core.sweep.grid import Grid
@@ -204,8 +203,7 @@ class _Run:
 
     def result(self) -> Swept:
         started = time.perf_counter()
-        threads = os.cpu_count() or 1
-        for done in ahead_in_threads(self._work, self._jobs(), ahead=2 * threads):
+        for done in ahead_in_threads(self._work, self._jobs(), ahead=2 * cores()):
             self._take(done)
         for number in range(len(self.models)):
             self._predict(number)

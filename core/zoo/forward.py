@@ -37,6 +37,10 @@ class ForwardPass:
     sizes : sequence of int
         The batch shapes to prepare, from the smallest, which is 1.
 
+    Notes
+    -----
+    Sent to another process, it is the same pass there, on all of that one's cores and without TensorFlow.
+
     Raises
     ------
     Exception
@@ -46,6 +50,15 @@ class ForwardPass:
     def __init__(self, content: bytes, sizes: Sequence[int] = BATCH_SIZES) -> None:
         self._content = content
         self._batches = {size: _Batch(content, size) for size in sizes}
+        for batch in self._batches.values():
+            batch.prepare()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"content": self._content, "sizes": tuple(self._batches)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._content = state["content"]
+        self._batches = {size: _Batch(self._content, size) for size in state["sizes"]}
 
     def for_threads(self, count: int) -> ForwardPass:
         """The same pass for ``count`` threads that are at work on batches of their own: each has a core to itself.
@@ -67,15 +80,42 @@ class ForwardPass:
         return tuple(np.concatenate(pieces) for pieces in zip(*parts, strict=True))
 
 
+class ForwardNetwork:
+    """The forward passes of a network, which need no TensorFlow, and nothing else of it: other processes are sent it.
+
+    Parameters
+    ----------
+    size : int
+        Side of the images.
+    forward_pass : ForwardPass
+        From images (N, S, S) to logits, pooled features and feature maps.
+    """
+
+    def __init__(self, size: int, forward_pass: ForwardPass) -> None:
+        self.size = size
+        self._forward_pass = forward_pass
+
+    def forward(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits (N, K) and pooled features (N, F) of images (N, S, S) float32 in [0, 1]."""
+        return self._forward_pass(checked(images), (0, 1))
+
+    def for_threads(self, count: int) -> ForwardNetwork:
+        """The same for threads at work on batches of their own."""
+        return ForwardNetwork(self.size, self._forward_pass.for_threads(count))
+
+
 class _Batch:
     """What computes batches of one shape: ``copies`` interpreters, made when they are first needed."""
 
     def __init__(self, content: bytes, size: int, copies: int = 1, cores_each: int | None = None) -> None:
         self._make = partial(_Interpreter, content, size, cores_each or cores())
         self._idle: LifoQueue[_Interpreter | None] = LifoQueue()
-        for _ in range(copies - 1):
+        for _ in range(copies):
             self._idle.put(None)
-        self._idle.put(self._make())
+
+    def prepare(self) -> None:
+        """Make one of the interpreters now."""
+        self._idle.put(self._idle.get() or self._make())
 
     def __call__(self, values: np.ndarray, outputs: Sequence[int]) -> list[np.ndarray]:
         interpreter = self._idle.get()
@@ -105,6 +145,13 @@ class _Interpreter:
         self._interpreter.set_tensor(self._input, values)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(self._outputs[place]) for place in outputs]
+
+
+def checked(images: np.ndarray) -> np.ndarray:
+    """Images as a network takes them. Raises ValueError if there is none."""
+    if not len(images):
+        raise ValueError("a network needs at least one image")
+    return np.ascontiguousarray(images, dtype=np.float32)
 
 
 def batches(n: int, largest: int) -> list[int]:

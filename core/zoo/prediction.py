@@ -15,6 +15,7 @@ from core.zoo.cards import Card
 from core.zoo.novelty import Typicality
 
 if TYPE_CHECKING:
+    from core.zoo.forward import ForwardNetwork
     from core.zoo.runtime import CompiledNetwork
 
 
@@ -58,9 +59,9 @@ class Prediction:
 
 
 class Classifier:
-    """A loaded model: its card and its compiled network."""
+    """A loaded model: its card and its compiled network, or the forward passes of that alone."""
 
-    def __init__(self, card: Card, network: CompiledNetwork, typicality: Typicality) -> None:
+    def __init__(self, card: Card, network: CompiledNetwork | ForwardNetwork, typicality: Typicality) -> None:
         self.card = card
         self.network = network
         self.typicality = typicality
@@ -74,6 +75,12 @@ class Classifier:
         """This model with a network for threads at work on batches of their own."""
         twin = copy(self)
         twin.network = self.network.for_threads(count)
+        return twin
+
+    def forward_only(self) -> Self:
+        """This model as other processes are sent it: it predicts, without TensorFlow, and has no gradients."""
+        twin = copy(self)
+        twin.network = self.network.forward_only()
         return twin
 
     def prepare(self, pixels: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from core.parallel import calm_matrix_products
-from core.zoo.forward import BATCH_SIZES, ForwardPass, convert
+from core.zoo.forward import BATCH_SIZES, ForwardNetwork, ForwardPass, checked, convert
 from core.zoo.kept import Converted, Keep, anew
 
 if TYPE_CHECKING:
@@ -196,6 +196,10 @@ class CompiledNetwork:
         twin._forward_pass = Late(lambda: forward_pass)
         return twin
 
+    def forward_only(self) -> ForwardNetwork:
+        """Its forward passes, with the weights of now, for a process without TensorFlow."""
+        return ForwardNetwork(self.size, self._forward_pass())
+
     def _convert(self) -> Converted:
         from core.zoo.architectures import LOGITS_LAYER
 
@@ -215,10 +219,10 @@ class CompiledNetwork:
         return keras.Model(model.input, [model.output, *(layer.output for layer in layers)])
 
     def _passed(self, images: np.ndarray, outputs: Sequence[int]) -> tuple[np.ndarray, ...]:
-        return self._forward_pass()(_checked(images), outputs)
+        return self._forward_pass()(checked(images), outputs)
 
     def _in_batches(self, name: str, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, ...]:
-        images = _checked(images)
+        images = checked(images)
         targets = np.asarray(targets, dtype=np.int32)
         collected: list[tuple[np.ndarray, ...]] = []
         start = 0
@@ -356,12 +360,6 @@ def _rectifies(layer: Any) -> bool:
 
 def _takes_training(layer: Any) -> bool:
     return bool(getattr(layer, "_call_has_training_arg", False))
-
-
-def _checked(images: np.ndarray) -> np.ndarray:
-    if not len(images):
-        raise ValueError("a network needs at least one image")
-    return np.ascontiguousarray(images, dtype=np.float32)
 
 
 def _batch_plan(n: int) -> list[tuple[int, int]]:

@@ -1,11 +1,14 @@
 """Blocks of work by spawned processes: all done, whatever dies."""
 
 import os
+import resource
 
+import numpy as np
 import pytest
 
-from core.cluster import in_workers, local_cluster, scheduler_at
+from core.cluster import everywhere, in_workers, local_cluster, scheduler_at, sent_to_all
 from core.errors import ClusterError
+from core.parallel import cores
 
 
 @pytest.fixture(scope="module")
@@ -21,18 +24,47 @@ def test_every_block_is_done_once(client):
     assert list(in_workers(client, lambda number: number, [])) == []
 
 
-def test_a_worker_that_dies_loses_nothing(client, tmp_path):
+def test_a_worker_that_dies_loses_nothing_and_has_what_was_sent_when_it_is_back(client, tmp_path):
     marker = tmp_path / "died"
 
-    def die_once(number):
-        if number == 3 and not marker.exists():
-            marker.touch()
-            os._exit(1)
-        return number**2
+    with sent_to_all(client, {"power": 2}) as sent:
 
-    found = sorted(in_workers(client, die_once, range(12)))
+        def die_once(number):
+            if number == 3 and not marker.exists():
+                marker.touch()
+                os._exit(1)
+            return number ** sent.value["power"]
+
+        found = sorted(in_workers(client, die_once, range(12)))
+        client.wait_for_workers(2)
+        held = everywhere(client, lambda dask_worker: dask_worker.plugins[sent.name].value)
     assert found == [(number, number**2) for number in range(12)]
     assert marker.exists()
+    assert list(held.values()) == [{"power": 2}] * 2
+
+
+def test_what_was_sent_is_there_as_long_as_it_is_needed(client):
+    def kept(dask_worker):
+        return [name for name in dask_worker.plugins if name.startswith("planelab")]
+
+    client.wait_for_workers(2)
+    with sent_to_all(client, "something") as sent:
+        assert list(everywhere(client, kept).values()) == [[sent.name]] * 2
+    assert list(everywhere(client, kept).values()) == [[], []]
+
+
+def test_workers_share_the_cores_and_keep_the_memory_they_have(client):
+    def pages_of_images():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(100):
+            np.ones(2**20, np.uint8)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    client.wait_for_workers(2)
+    with sent_to_all(client, None):
+        assert set(everywhere(client, cores).values()) == {max(1, cores() // 2)}
+        # An image has 256 pages; the first may be new.
+        assert max(everywhere(client, pages_of_images).values()) < 2000
 
 
 def test_a_block_that_kills_every_worker_is_a_sentence(client):

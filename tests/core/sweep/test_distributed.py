@@ -1,41 +1,43 @@
 """A sweep whose cells other processes have finished is the sweep of one machine."""
 
+import pickle
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
-import pytest
 
 from core.sweep.distributed import cells_of, sweep_by_workers
 from core.sweep.engine import sweep, unfinished
 from core.sweep.store import CellStore
-from core.zoo import load_model
 
 GRID = {"scale_up": (0.0, 40.0), "noise": (0.0, 0.1, 0.4)}
 
 
-@pytest.fixture
-def folder(classifier, write_model, tmp_path):
-    """The tiny network as a model folder."""
-    return write_model(classifier, tmp_path / "models")
+def sent_copy(models):
+    """What a worker makes of models that were sent."""
+    return SimpleNamespace(value=pickle.loads(pickle.dumps(models)))
 
 
-def test_cells_of_workers_make_the_sweep(folder, frames, tmp_path, monkeypatch):
+def test_cells_of_workers_make_the_sweep(classifier, frames, tmp_path, monkeypatch):
     calls = []
 
-    # Whether processes do their blocks is tested of core.cluster: here no other one has to load TensorFlow.
+    # Whether processes get what is sent and do their blocks is tested of core.cluster: here there is one.
     def in_workers(client, function, blocks):
         for block in blocks:
             calls.append(len(block))
             yield block, function(block)
 
     monkeypatch.setattr("core.sweep.distributed.in_workers", in_workers)
-    model = load_model(folder.name, folder.parent)
+    monkeypatch.setattr("core.sweep.distributed.sent_to_all", lambda client, models: nullcontext(sent_copy(models)))
+    model = classifier
     expected = sweep([model], frames, GRID, seed=3)
     store = CellStore(tmp_path / "cells.sqlite")
     first = frames.iloc[:1]
     sweep([model], first, GRID, seed=3, store=store)
     assert len(unfinished([model], frames, GRID, seed=3, store=store)) == len(frames) - 1
     shares = []
-    sweep_by_workers(None, [model], [folder.parent], frames, GRID, store, seed=3, progress=shares.append)
+    sweep_by_workers(None, [model], frames, GRID, store, seed=3, progress=shares.append)
     assert sum(calls) == len(frames) - 1
     assert shares[-1] == 1
     swept = sweep([model], frames, GRID, seed=3, store=store)
@@ -47,10 +49,9 @@ def test_cells_of_workers_make_the_sweep(folder, frames, tmp_path, monkeypatch):
     assert unfinished([model], frames, GRID, seed=3, store=store).empty
 
 
-def test_a_frame_that_cannot_be_read_goes_to_no_worker(folder, frames, tmp_path):
-    model = load_model(folder.name, folder.parent)
+def test_a_frame_that_cannot_be_read_goes_to_no_worker(classifier, frames, tmp_path):
     broken = frames.assign(path=[str(tmp_path / "none.png"), *frames["path"][1:]])
-    found = unfinished([model], broken, GRID, store=CellStore())
+    found = unfinished([classifier], broken, GRID, store=CellStore())
     assert len(found) == len(frames) - 1
-    content = cells_of(((folder.name, str(folder.parent)),), GRID, None, 0, found.iloc[:1])
+    content = cells_of(sent_copy([classifier.forward_only()]), GRID, None, 0, found.iloc[:1])
     assert [len(part) for part in content] == [5, 5]

@@ -1,5 +1,6 @@
 """Forward passes in LiteRT are those of the graph that they were made of, however images were cut into batches."""
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -60,6 +61,14 @@ def test_threads_get_the_answers_to_their_own_values(graph, values):
     with ThreadPoolExecutor(6) as pool:
         together = list(pool.map(lambda one: passes(one[None], [1])[0], np.concatenate([values] * 10)))
     assert np.array_equal(together, alone * 10)
+
+
+def test_what_is_sent_to_another_process_answers_the_same_there(graph, values):
+    passes = ForwardPass(graph[0])
+    sent = pickle.loads(pickle.dumps(passes))
+    for twin in (sent, sent.for_threads(2)):
+        for one, right in zip(twin(values, (0, 1, 2)), passes(values, (0, 1, 2)), strict=True):
+            assert np.array_equal(one, right)
 
 
 @pytest.mark.parametrize("n", [1, 5, 8, 9, 100])
