@@ -114,6 +114,9 @@ class CompiledNetwork:
         self._forward_pass = Late(lambda: ForwardPass(self._converted().content))
         self._functions: dict[tuple[str, int], Callable[..., Any]] = {}
         self._lock = threading.Lock()
+        if not isinstance(model, Late):
+            # A layer that is not there is told now.
+            self._full_model()
 
     def forward(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits (N, K) and pooled features (N, F) of images (N, S, S) float32 in [0, 1]."""
