@@ -5,8 +5,9 @@ import resource
 
 import numpy as np
 import pytest
+from distributed import WorkerPlugin
 
-from core.cluster import everywhere, in_workers, local_cluster, scheduler_at, sent_to_all
+from core.cluster import Sent, everywhere, in_workers, local_cluster, scheduler_at, sent_to_all
 from core.errors import ClusterError
 from core.parallel import cores
 
@@ -50,7 +51,29 @@ def test_what_was_sent_is_there_as_long_as_it_is_needed(client):
     client.wait_for_workers(2)
     with sent_to_all(client, "something") as sent:
         assert list(everywhere(client, kept).values()) == [[sent.name]] * 2
+        with scheduler_at(client.scheduler_info()["address"]) as other, sent_to_all(other, "another") as another:
+            assert list(everywhere(client, kept).values()) == [[sent.name, another.name]] * 2
+            # As if the client were killed before it took back what it had sent.
+            client.register_plugin(WorkerPlugin(), name=another.name.replace(other.id, "Client-gone"))
+            with sent_to_all(client, "more") as more:
+                assert list(everywhere(client, kept).values()) == [[sent.name, another.name, more.name]] * 2
     assert list(everywhere(client, kept).values()) == [[], []]
+
+
+class Stranger:
+    """Of a module that workers do not have."""
+
+
+def test_workers_of_another_version_are_a_sentence(client):
+    client.wait_for_workers(2)
+    with (
+        pytest.raises(ClusterError, match=r"another version .*No module named.* start the workers anew"),
+        sent_to_all(client, Stranger()),
+    ):
+        pass
+    lost = Sent("planelab lost")
+    with pytest.raises(ClusterError, match="lacks what it was sent; start the workers anew"):
+        list(in_workers(client, lambda number: (number, lost.value), [1]))
 
 
 def test_workers_share_the_cores_and_keep_the_memory_they_have(client):
