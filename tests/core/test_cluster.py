@@ -3,6 +3,7 @@
 import os
 import resource
 
+import cv2
 import numpy as np
 import pytest
 from distributed import WorkerPlugin
@@ -86,6 +87,7 @@ def test_workers_share_the_cores_and_keep_the_memory_they_have(client):
     client.wait_for_workers(2)
     with sent_to_all(client, None):
         assert set(everywhere(client, cores).values()) == {max(1, cores() // 2)}
+        assert set(everywhere(client, lambda: cv2.getNumThreads()).values()) == {max(1, cores() // 2)}
         # An image has 256 pages; the first may be new.
         assert max(everywhere(client, pages_of_images).values()) < 2000
 
