@@ -11,6 +11,7 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4
 
@@ -178,15 +179,15 @@ def in_workers(
     done = as_completed()
 
     def submit() -> None:
-        for block in blocks:
+        """As many blocks as the workers of this moment have room for; one at least, while all are started anew."""
+        workers = client.scheduler_info()["workers"].values()
+        room = max(1, sum(worker["nthreads"] + AHEAD for worker in workers)) - len(waiting)
+        for block in islice(blocks, max(0, room)):
             future = client.submit(function, block, pure=False)
             waiting[future.key] = block
             done.add(future)
-            return
 
-    for worker in client.scheduler_info()["workers"].values():
-        for _ in range(worker["nthreads"] + AHEAD):
-            submit()
+    submit()
     while waiting:
         future = next(done)
         try:
@@ -198,8 +199,9 @@ def in_workers(
             ) from error
         except (NoValidWorkerError, NoWorkerError) as error:
             raise ClusterError("No worker is left; what is finished is kept. Start workers and run again.") from error
+        block = waiting.pop(future.key)
         submit()
-        yield waiting.pop(future.key), result
+        yield block, result
 
 
 def everywhere(client: Client, function: Callable[..., Result], *arguments: Any) -> dict[str, Result]:

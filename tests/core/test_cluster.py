@@ -97,6 +97,25 @@ def test_a_block_that_kills_every_worker_is_a_sentence(client):
         list(in_workers(client, lambda number: os._exit(1), [1]))
 
 
+def test_workers_that_join_later_get_blocks_of_their_own(client):
+    client.wait_for_workers(2)
+    begun, under_way = [], []
+
+    def blocks():
+        for number in range(30):
+            begun.append(number)
+            yield number
+
+    for finished, _ in enumerate(in_workers(client, lambda number: number, blocks())):
+        under_way.append(len(begun) - finished)
+        if not finished:
+            client.cluster.scale(3)
+            client.wait_for_workers(3)
+    client.cluster.scale(2)
+    assert under_way[0] == 2 * 3 + 1
+    assert max(under_way) == 3 * 3 + 1
+
+
 def test_no_scheduler_is_a_sentence(monkeypatch):
     monkeypatch.setattr("core.cluster.CONNECT_SECONDS", 0.5)
     for address in ("tcp://127.0.0.1:1", "carrier pigeon"):
