@@ -7,14 +7,16 @@ again by another one. Only a bounded number of blocks is under way at any time.
 from __future__ import annotations
 
 import logging
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4
 
 from core.errors import ClusterError
-from core.parallel import CORES_VARIABLE, cores, settle_among_others
+from core.parallel import CORES_VARIABLE, cores
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -26,6 +28,8 @@ AHEAD = 2
 """Blocks at hand of each worker, beside one at work in each of its threads."""
 CONNECT_SECONDS = 15
 PATIENCE = "10 minutes"
+_SENT = "planelab"
+_START_ANEW = "start the workers anew, in the folder of this version of the program, and run the command again."
 DEATHS = 3
 """Times that a block may see its worker die before it is given up."""
 
@@ -99,10 +103,14 @@ class Sent(Generic[Shared]):
 
     @property
     def value(self) -> Shared:
-        """In a worker: the thing itself."""
+        """In a worker: the thing itself. Raises ClusterError where it has not come."""
         from distributed import get_worker
 
-        return get_worker().plugins[self.name].value
+        plugins = get_worker().plugins
+        # A worker that joined later and failed over it has the plugin, but no value.
+        if not hasattr(plugins.get(self.name), "value"):
+            raise ClusterError(f"A worker lacks what it was sent; {_START_ANEW}")
+        return plugins[self.name].value
 
 
 @contextmanager
@@ -112,29 +120,45 @@ def sent_to_all(client: Client, value: Shared) -> Iterator[Sent[Shared]]:
     Raises
     ------
     ClusterError
-        If a worker died before it had it.
+        If a worker died before it had it, or can make nothing of it.
     """
     from distributed import WorkerPlugin
 
-    # As a class of the module it would have every command import Dask.
+    # Not of the module, which would have every command import Dask, and with nothing of ours until its setup, whose
+    # failures Dask tells: a worker that cannot even read it is lost.
     class Keeper(WorkerPlugin):
-        def __init__(self, value: Shared) -> None:
-            self.value = value
+        def __init__(self, data: bytes) -> None:
+            self.data = data
 
         def setup(self, worker: object) -> None:
-            settle_among_others()
+            from core.parallel import settle_among_others
 
-    sent = Sent[Shared](f"planelab-{uuid4().hex}")
+            settle_among_others()
+            self.value = pickle.loads(self.data)
+            del self.data
+
+    sent = Sent[Shared](f"{_SENT} {client.id} {uuid4().hex}")
     try:
-        client.register_plugin(Keeper(value), name=sent.name)
+        client.run_on_scheduler(_forget_lost)
+        client.register_plugin(Keeper(pickle.dumps(value)), name=sent.name)
     except OSError as error:
         raise ClusterError("A worker died before the work began; run the command again.") from error
+    except (ImportError, AttributeError) as error:
+        raise ClusterError(f"The workers have another version of the program ({error}); {_START_ANEW}") from error
     try:
         yield sent
     finally:
         # A worker that dies in this moment has nothing left to forget.
         with suppress(OSError):
             client.unregister_worker_plugin(sent.name)
+
+
+async def _forget_lost(dask_scheduler: Any) -> None:
+    """In a scheduler that outlives its clients: drop what those sent that were killed before they could."""
+    for name in list(dask_scheduler.worker_plugins):
+        kind, _, rest = name.partition(" ")
+        if kind == _SENT and rest.partition(" ")[0] not in dask_scheduler.clients:
+            await dask_scheduler.unregister_worker_plugin(None, name)
 
 
 def in_workers(
@@ -155,15 +179,15 @@ def in_workers(
     done = as_completed()
 
     def submit() -> None:
-        for block in blocks:
+        """As many blocks as the workers of this moment have room for; one at least, while all are started anew."""
+        workers = client.scheduler_info()["workers"].values()
+        room = max(1, sum(worker["nthreads"] + AHEAD for worker in workers)) - len(waiting)
+        for block in islice(blocks, max(0, room)):
             future = client.submit(function, block, pure=False)
             waiting[future.key] = block
             done.add(future)
-            return
 
-    for worker in client.scheduler_info()["workers"].values():
-        for _ in range(worker["nthreads"] + AHEAD):
-            submit()
+    submit()
     while waiting:
         future = next(done)
         try:
@@ -175,8 +199,9 @@ def in_workers(
             ) from error
         except (NoValidWorkerError, NoWorkerError) as error:
             raise ClusterError("No worker is left; what is finished is kept. Start workers and run again.") from error
+        block = waiting.pop(future.key)
         submit()
-        yield waiting.pop(future.key), result
+        yield block, result
 
 
 def everywhere(client: Client, function: Callable[..., Result], *arguments: Any) -> dict[str, Result]:

@@ -2,8 +2,9 @@
 
 Each worker reads the files itself, so all must see the source under the same path, with the same program; that is
 checked first. Networks are loaded here and sent as forward passes, so that workers need neither the models' folders nor
-TensorFlow. What limits it: on one machine a single process uses all cores already, by threads, and no number of workers
-can do more than its cores; on many machines it is the disk or network that the frames are read from.
+TensorFlow. What limits it: on one machine its cores, all of which a single process uses already, by threads; on many
+machines the disk or network that the frames are read from, and in the end the one process that hands out the blocks and
+writes the rows.
 """
 
 from __future__ import annotations

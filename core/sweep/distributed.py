@@ -22,8 +22,9 @@ from core.zoo.prediction import Classifier
 if TYPE_CHECKING:
     from distributed import Client
 
-BLOCK = 4
-"""Frames handed to a worker in one go, each of which has a hundred cells and more."""
+CELLS = 128
+"""Cells of as many whole frames as hold no more, but of one at least, are handed to a worker's thread in one go: some
+seconds' work, for at the end some wait for the last one."""
 
 
 def sweep_by_workers(
@@ -50,7 +51,8 @@ def sweep_by_workers(
         If too many workers die; what is finished is kept.
     """
     missing = unfinished(models, frames, grid, side=side, seed=seed, store=store)
-    blocks = [missing.iloc[start : start + BLOCK] for start in range(0, len(missing), BLOCK)]
+    together = max(1, CELLS // (len(models) * sum(map(len, grid.values()))))
+    blocks = [missing.iloc[start : start + together] for start in range(0, len(missing), together)]
     with sent_to_all(client, [model.forward_only() for model in models]) as sent:
         contents = in_workers(client, partial(cells_of, sent, grid, side, seed), blocks)
         for number, (_, content) in enumerate(contents):

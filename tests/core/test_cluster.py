@@ -3,10 +3,12 @@
 import os
 import resource
 
+import cv2
 import numpy as np
 import pytest
+from distributed import WorkerPlugin
 
-from core.cluster import everywhere, in_workers, local_cluster, scheduler_at, sent_to_all
+from core.cluster import Sent, everywhere, in_workers, local_cluster, scheduler_at, sent_to_all
 from core.errors import ClusterError
 from core.parallel import cores
 
@@ -50,7 +52,29 @@ def test_what_was_sent_is_there_as_long_as_it_is_needed(client):
     client.wait_for_workers(2)
     with sent_to_all(client, "something") as sent:
         assert list(everywhere(client, kept).values()) == [[sent.name]] * 2
+        with scheduler_at(client.scheduler_info()["address"]) as other, sent_to_all(other, "another") as another:
+            assert list(everywhere(client, kept).values()) == [[sent.name, another.name]] * 2
+            # As if the client were killed before it took back what it had sent.
+            client.register_plugin(WorkerPlugin(), name=another.name.replace(other.id, "Client-gone"))
+            with sent_to_all(client, "more") as more:
+                assert list(everywhere(client, kept).values()) == [[sent.name, another.name, more.name]] * 2
     assert list(everywhere(client, kept).values()) == [[], []]
+
+
+class Stranger:
+    """Of a module that workers do not have."""
+
+
+def test_workers_of_another_version_are_a_sentence(client):
+    client.wait_for_workers(2)
+    with (
+        pytest.raises(ClusterError, match=r"another version .*No module named.* start the workers anew"),
+        sent_to_all(client, Stranger()),
+    ):
+        pass
+    lost = Sent("planelab lost")
+    with pytest.raises(ClusterError, match="lacks what it was sent; start the workers anew"):
+        list(in_workers(client, lambda number: (number, lost.value), [1]))
 
 
 def test_workers_share_the_cores_and_keep_the_memory_they_have(client):
@@ -63,6 +87,7 @@ def test_workers_share_the_cores_and_keep_the_memory_they_have(client):
     client.wait_for_workers(2)
     with sent_to_all(client, None):
         assert set(everywhere(client, cores).values()) == {max(1, cores() // 2)}
+        assert set(everywhere(client, lambda: cv2.getNumThreads()).values()) == {max(1, cores() // 2)}
         # An image has 256 pages; the first may be new.
         assert max(everywhere(client, pages_of_images).values()) < 2000
 
@@ -70,6 +95,25 @@ def test_workers_share_the_cores_and_keep_the_memory_they_have(client):
 def test_a_block_that_kills_every_worker_is_a_sentence(client):
     with pytest.raises(ClusterError, match="3 workers died"):
         list(in_workers(client, lambda number: os._exit(1), [1]))
+
+
+def test_workers_that_join_later_get_blocks_of_their_own(client):
+    client.wait_for_workers(2)
+    begun, under_way = [], []
+
+    def blocks():
+        for number in range(30):
+            begun.append(number)
+            yield number
+
+    for finished, _ in enumerate(in_workers(client, lambda number: number, blocks())):
+        under_way.append(len(begun) - finished)
+        if not finished:
+            client.cluster.scale(3)
+            client.wait_for_workers(3)
+    client.cluster.scale(2)
+    assert under_way[0] == 2 * 3 + 1
+    assert max(under_way) == 3 * 3 + 1
 
 
 def test_no_scheduler_is_a_sentence(monkeypatch):
