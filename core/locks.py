@@ -4,10 +4,16 @@ import os
 from typing import BinaryIO
 
 
-def lock(file: BinaryIO) -> None:
+def lock(file: BinaryIO, *, wait: bool = False) -> None:
     """Keep other processes from locking an open file until it is closed; killed, a process lets go of it.
 
     On systems without such locks (Windows) nothing is kept from anybody.
+
+    Parameters
+    ----------
+    file : binary file
+    wait : bool
+        Until another one that has it lets go of it.
 
     Raises
     ------
@@ -17,4 +23,4 @@ def lock(file: BinaryIO) -> None:
     if os.name == "posix":
         import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -41,11 +41,15 @@ LONG_FIRST = (
 """Where the tests lie that take longest: begun at the end, one process would still be at them while others idle."""
 
 
+TOGETHER = ("tests/browser/", "tests/core/zoo/", "tests/core/biometry/")
+"""Folders whose tests share what takes long to make: a server, trained networks."""
+
+
 class ByFileAndServer(LoadScopeScheduling):
-    """A file of tests stays in one process, as with ``--dist loadfile``; so do all journeys, which share a server."""
+    """A file of tests stays in one process, as with ``--dist loadfile``; so do folders that share something costly."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return LONG_FIRST[0] if nodeid.startswith(LONG_FIRST[0]) else nodeid.split("::", 1)[0]
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.split("::", 1)[0])
 
 
 def pytest_configure(config):

@@ -87,7 +87,7 @@ class HeadSegmenter(HeadModel):
     def __init__(self, card: Card, model: keras.Model | Late[keras.Model], keep: Keep = anew) -> None:
         super().__init__(card)
         self._model = model if isinstance(model, Late) else Late(lambda: model)
-        self._masks = MaskPass(self._model, card.size, tuple(card.input["range"]), keep)
+        self.network = MaskPass(self._model, card.size, tuple(card.input["range"]), keep)
 
     @property
     def model(self) -> keras.Model:
@@ -95,7 +95,7 @@ class HeadSegmenter(HeadModel):
 
     def masks(self, images: np.ndarray) -> np.ndarray:
         """Probabilities (N, S/2, S/2) float32 of lying inside, of prepared images (N, S, S)."""
-        return self._masks(images)
+        return self.network(images)
 
     def ellipses(self, images: np.ndarray) -> list[Ellipse | None]:
         """The ellipse of each prepared image in its pixels; None where no outline is found."""
@@ -119,6 +119,10 @@ class MaskPass:
         self._model, self._size = model, size
         self._low, self._high = input_range
         self._forward = Late(lambda: ForwardPass(keep(self._convert).content))
+
+    def ready(self) -> None:
+        """As :meth:`core.zoo.runtime.CompiledNetwork.ready`."""
+        self._forward()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         return self._forward()(np.ascontiguousarray(to_unit(images)), (0,))[0]

@@ -15,7 +15,8 @@ import os
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
@@ -25,6 +26,7 @@ import numpy as np
 
 from core.errors import StorageError
 from core.files import storing
+from core.locks import lock
 from core.zoo.cards import Card
 
 CACHE_VARIABLE = "PLANELAB_CACHE"
@@ -66,6 +68,20 @@ class Keeping:
     def is_there(self) -> bool:
         return self.path.is_file()
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others from this network, threads and processes: while one converts it they wait for what it makes."""
+        with ExitStack() as stack:
+            path = self.path.with_suffix(".lock")
+            try:
+                with storing(path):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    lock(stack.enter_context(path.open("wb")), wait=True)
+                stack.callback(path.unlink, missing_ok=True)
+            except StorageError as error:
+                _note(error)
+            yield
+
     def __call__(self, convert: Callable[[], Converted]) -> Converted:
         """What is kept, or what ``convert`` makes, which is then kept for the next process."""
         found = self._read()
@@ -99,8 +115,7 @@ class Keeping:
                 draft.replace(self.path)
                 _tidy(self.path.parent)
         except StorageError as error:
-            # The answers are the same without, only later.
-            logging.getLogger(__name__).info("%s Networks are converted anew by each process until then.", error)
+            _note(error)
             draft.unlink(missing_ok=True)
 
 
@@ -113,17 +128,24 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(caches).absolute() / "planelab" / "networks"
 
 
+def _note(error: StorageError) -> None:
+    """No place to keep anything is nothing to bother anybody with: the answers are the same, only later."""
+    logging.getLogger(__name__).info("%s Networks are converted anew by each process until then.", error)
+
+
 def _tidy(folder: Path) -> None:
     """Delete what has been unused for longest until the rest is small enough, and what a kill left half written."""
+    facts = []
+    for path in folder.iterdir():
+        # Another process may be at the same.
+        with suppress(FileNotFoundError):
+            about = path.stat()
+            facts.append((about.st_mtime, about.st_size, path))
     total = 0
-    for path in sorted(folder.iterdir(), key=_last_use, reverse=True):
-        total += path.stat().st_size
+    for _, size, path in sorted(facts, reverse=True):
+        total += size
         if total > LARGEST_BYTES:
             path.unlink(missing_ok=True)
-
-
-def _last_use(path: Path) -> float:
-    return path.stat().st_mtime
 
 
 @cache

@@ -113,16 +113,20 @@ def _loaded(card: Card, path: Path, weights: bytes) -> Classifier | HeadRegresso
     from core.zoo.runtime import Late
 
     keeping = Keeping(card)
-    kept = keeping.is_there
     network = Late(lambda: _built(card, path, weights))
     extra = extra_arrays(path, weights)
     try:
         typicality = Typicality.from_arrays(extra) if extra else None
-        # What is kept has passed this already.
-        if typicality is not None and not kept:
-            # What is of other features than the network's would fail at the first image only.
-            typicality.score(np.zeros((1, network().get_layer(card.pooled_layer).output.shape[-1])))
-        return model_of(card, network if kept else network(), typicality, keeping)
+        with keeping.alone():
+            if keeping.is_there:
+                return model_of(card, network, typicality, keeping)
+            # What is kept has passed all this already.
+            if typicality is not None:
+                # What is of other features than the network's would fail at the first image only.
+                typicality.score(np.zeros((1, network().get_layer(card.pooled_layer).output.shape[-1])))
+            model = model_of(card, network(), typicality, keeping)
+            model.network.ready()
+            return model
     except (KeyError, IndexError, ValueError) as error:
         raise ModelError(
             f"The weights of model {path.parent.name!r} do not fit its card; "

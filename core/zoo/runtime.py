@@ -168,6 +168,10 @@ class CompiledNetwork:
         """Logits (N, K), feature maps (N, h, w, F) and the gradient of the target logit by them."""
         return self._in_batches("feature_gradient", images, targets)
 
+    def ready(self) -> None:
+        """Prepare the forward passes now, and keep them for other processes."""
+        self._forward_pass()
+
     @property
     def model(self) -> keras.Model:
         return self._model()

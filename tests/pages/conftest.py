@@ -14,17 +14,23 @@ import numpy as np
 import pytest
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.pages_manager import PagesManager
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.testing.v1 import AppTest, app_test
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_SECONDS = 120
 
 
 @pytest.fixture(scope="session", autouse=True)
-def installed_components():
-    """Each AppTest looks through all that is installed for components of others; nothing is installed meanwhile."""
+def once_for_all_sessions():
+    """Done once here, as by a server, that each AppTest would do for itself.
+
+    It looks through all that is installed for components of others, and compiles the scripts of pages.
+    """
+    scripts = ScriptCache()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", kept(manifest_scanner.scan_component_manifests))
+        patch.setattr(app_test, "ScriptCache", lambda: scripts)
         yield
 
 
