@@ -109,6 +109,25 @@ def test_default_comes_first(models):
         default_name("anatomy", models)
 
 
+def test_a_damaged_card_costs_only_its_own_model(models, caplog):
+    shutil.copytree(models / "shapes", models / "damaged")
+    (models / "damaged" / "card.json").write_text("{")
+    said = []
+    for with_weights in (False, True):
+        cards = list_cards(models, with_weights=with_weights, report=said.append)
+        assert [card.name for card in cards] == ["shapes"]
+    (sentence,) = set(said)
+    assert "The card of model 'damaged' cannot be read" in sentence
+    assert "restore models/damaged/card.json" in sentence
+    assert caplog.messages == []
+    assert default_name("plane", models) == "shapes"
+    # Who has no use for the sentence leaves it to the log.
+    assert caplog.messages == [sentence]
+    with pytest.raises(ModelError) as caught:
+        load_model("damaged", models)
+    assert str(caught.value) == sentence
+
+
 def test_card_survives_writing_and_reading(models):
     card = read_card("shapes", models)
     card.write(models / "shapes")
