@@ -672,7 +672,7 @@ def small_bombs() -> dict[str, bytes]:
     """Deflated DICOM files of some kilobytes, of whose headers a reader would make hundreds of megabytes."""
     items = b"\xfe\xff\0\xe0\0\0\0\0" * 150_000
     return {
-        "deflated, a hundred and fifty thousand regions": deflated_dicom(_REGIONS, b"SQ", items),
+        "deflated, a hundred and twenty thousand regions": deflated_dicom(_REGIONS, b"SQ", items[: 8 * 120_000]),
         "deflated, a sequence that nobody asks for, without an end": deflated_dicom(_PRIVATE, b"SQ", items, -1),
         "deflated, three million sets of characters": deflated_dicom(_CHARACTERS, b"UT", b"\\" * 3_000_000),
         "deflated, a private value of 40 MB without an end": deflated_dicom(_PRIVATE, b"OB", bytes(40 * 2**20), -1),
