@@ -872,6 +872,14 @@ def described_cards() -> list[Card]:
     return list_cards()
 
 
+@st.cache_data(ttl="10s", max_entries=1, show_spinner=False)
+def damaged_cards() -> list[str]:
+    """The sentence of each model whose card cannot be read."""
+    damaged: list[str] = []
+    list_cards(report=damaged.append)
+    return damaged
+
+
 @st.cache_resource(max_entries=LOADED_MODELS, show_spinner=False)
 def _loading(name: str, weights_sha256: str) -> Future[Classifier]:
     executor = ThreadPoolExecutor(1, thread_name_prefix=f"load-{name}")

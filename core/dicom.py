@@ -18,7 +18,7 @@ import math
 import re
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from io import BytesIO
@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.filereader import read_dataset
@@ -94,6 +95,7 @@ _TABLES = (
 )
 # Of these the first is a distance in the body; the others are on the detector and on the film that was scanned.
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+_SEQUENCES = ("ModalityLUTSequence", "VOILUTSequence", "SequenceOfUltrasoundRegions")
 _OFFSETS = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 ALLOWED = (*_STRUCTURE, "NumberOfFrames", *_TABLES, "SequenceOfUltrasoundRegions", *_SPACINGS, *_OFFSETS)
 
@@ -115,6 +117,14 @@ _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 # Two bytes of run lengths may stand for 128 values, so a larger frame could ask for gigabytes.
 _MAX_RUN_LENGTH_BYTES = 16 * 1024 * 1024
 MOST_FRAMES = 10_000
+# A few kilobytes, deflated, may claim a header of gigabytes, and pydicom makes hundreds of bytes of each of its parts:
+# what it may ask for altogether, what each time it asks counts as at least, and the longest value.
+_MAX_HEADER_BYTES = 32 * 2**20
+_LEAST_BYTES = 320
+_MAX_VALUE_BYTES = 2**20
+_MOST_ITEMS = 1000  # of a sequence that is looked at: regions, tables
+_MOST_FRAGMENTS = 10 * MOST_FRAMES
+_INFLATED_AT_ONCE = 2**20
 _SQUARE_WITHIN = 0.02  # of each other, the spacings of a pixel that passes for square
 
 
@@ -149,6 +159,27 @@ class _Header:
         pixels = self.number("Rows") * self.number("Columns")
         samples = 2 if self.colour == "YBR_FULL_422" else self.number("SamplesPerPixel")
         return pixels * samples * self.number("BitsAllocated") // 8
+
+
+class _HeaderStream(BytesIO):
+    """A file whose header is read, as far as a header may go."""
+
+    def __init__(self, data: bytes, file: str) -> None:
+        super().__init__(data)
+        self._file = file
+        self._left = _MAX_HEADER_BYTES
+
+    def read(self, size: int | None = -1) -> bytes:
+        longest = min(self._left, _MAX_VALUE_BYTES) + 1
+        piece = super().read(longest if size is None or size < 0 else min(size, longest))
+        self._left -= max(len(piece), _LEAST_BYTES)
+        if len(piece) == longest or self._left < 0:
+            raise _too_large_a_header(self._file)
+        return piece
+
+
+def _too_large_a_header(file: str) -> ImageError:
+    return ImageError(f"{file} has a larger header than any ultrasound picture: export the picture as JPEG or PNG.")
 
 
 def _one_sentence(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -271,14 +302,14 @@ def _check_extension(name: str | None, file: str) -> None:
 
 def _read_header(data: bytes, file: str) -> _Header:
     """The allowed tags and the place of the frames, all judged but for the frames' own bytes."""
-    stream = BytesIO(data)
+    stream = _HeaderStream(data, file)
     stream.seek(132)
     meta = read_dataset(stream, False, True, stop_when=lambda tag, *_: tag.group != 2, specific_tags=[_TRANSFER_SYNTAX])
     syntax = str(meta.get("TransferSyntaxUID", "")).strip("\0 ")
     _check_syntax(syntax, file)
     if syntax == _DEFLATED:
         syntax, data = _EXPLICIT, _inflated(data[stream.tell() :], file)
-        stream = BytesIO(data)
+        stream = _HeaderStream(data, file)
     uid = UID(syntax)
     tags = read_dataset(
         stream,
@@ -289,6 +320,7 @@ def _read_header(data: bytes, file: str) -> _Header:
     )
     if stream.tell() > len(data):
         raise cut_short(file)
+    _check_sequences(tags, uid, file)
     start, length, are_words = _find_pixels(stream, uid, "Rows" in tags, file)
     header = _Header(tags, syntax, file, data, start, length, are_words and not uid.is_little_endian)
     _check_structure(header)
@@ -311,13 +343,34 @@ def _check_syntax(syntax: str, file: str) -> None:
 
 def _inflated(deflated: bytes, file: str) -> bytes:
     """The data set of a deflated file, which may be no larger than one that is not."""
-    inflator = zlib.decompressobj(-zlib.MAX_WBITS)
-    inflated = inflator.decompress(deflated, MAX_DICOM_BYTES + 1)
-    if len(inflated) > MAX_DICOM_BYTES:
+    # Twice, so that what is too large is refused before any of it is kept.
+    if sum(map(len, _inflated_pieces(deflated, file))) > MAX_DICOM_BYTES:
         raise ImageError(f"{file} inflates to more than {MAX_DICOM_BYTES // 2**20} MB: save it without deflating it.")
-    if not inflator.eof:
-        raise cut_short(file)
-    return inflated
+    inflated = BytesIO()
+    inflated.writelines(_inflated_pieces(deflated, file))
+    return inflated.getvalue()
+
+
+def _inflated_pieces(deflated: bytes, file: str) -> Iterator[bytes]:
+    """What inflating gives, little by little, and of what is too large no more than shows that it is."""
+    inflator = zlib.decompressobj(-zlib.MAX_WBITS)
+    total = 0
+    while not inflator.eof and total <= MAX_DICOM_BYTES:
+        piece = inflator.decompress(deflated, _INFLATED_AT_ONCE)
+        if not piece and not inflator.eof:
+            raise cut_short(file)
+        deflated = inflator.unconsumed_tail
+        total += len(piece)
+        yield piece
+
+
+def _check_sequences(tags: Dataset, uid: UID, file: str) -> None:
+    """Raises where a sequence that will be looked at has too many items; pydicom makes them when it is."""
+    item = _ITEM if uid.is_little_endian else b"\xff\xfe\xe0\x00"
+    for keyword in _SEQUENCES:
+        stored = tags.get_item(keyword) if keyword in tags else None
+        if isinstance(stored, RawDataElement) and (stored.value or b"").count(item) > _MOST_ITEMS:
+            raise _too_large_a_header(file)
 
 
 def _find_pixels(stream: BytesIO, uid: UID, is_image: bool, file: str) -> tuple[int, int, bool]:
@@ -387,16 +440,20 @@ def _frame_bytes(header: _Header, frame: int, count: int) -> bytes:
 
 
 def _check_items(data: bytes, position: int, file: str) -> None:
-    """Raises unless items follow each other up to the delimiter that ends them."""
-    while True:
-        tag = data[position : position + 4]
+    """Raises unless items follow each other up to the delimiter that ends them: a table of offsets, then fragments.
+
+    As many of these, or as large a table, as no file of frames has would be lists of gigabytes.
+    """
+    for number in range(_MOST_FRAGMENTS):
+        tag, length = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "little")
         if len(data) < position + 8:
             raise cut_short(file)
         if tag == _DELIMITER:
             return
-        if tag != _ITEM:
+        if tag != _ITEM or (number == 0 and length > _MAX_VALUE_BYTES):
             raise damaged(file, "DICOM")
-        position += 8 + int.from_bytes(data[position + 4 : position + 8], "little")
+        position += 8 + length
+    raise damaged(file, "DICOM")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from core.sweep.study import Study, merged
 from core.sweep_figures import COLUMNS, panels, ssim_title, study_figure
 from pages.components import link
 from pages.components.link import linked, one_of, some_of
+from pages.components.model_picker import notice_of_damaged
 from pages.components.state import SWEEP, SWEEP_KINDS, SWEEP_MODELS, SWEEP_SSIM
 from pages.components.tables import table
 
@@ -113,6 +114,7 @@ def show_downloads(study: Study) -> None:
 link.begin_with_app()
 st.title("Sweeps")
 st.markdown("Choose images, models and corruptions, and compare how far each model can be trusted as images get worse.")
+notice_of_damaged()
 known = readable()
 if not cache.described_cards():
     st.error("No model is installed; train one with python -m core train --help.", icon=":material/error:")

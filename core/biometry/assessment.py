@@ -26,6 +26,7 @@ from core.datasets.items import digest_of, file_and_frame, item_name
 from core.errors import DatasetError, ImageError, MeasurementError, ModelError
 from core.evaluation import BOOTSTRAP_RESAMPLES, Share
 from core.library import is_phantom_id
+from core.tables import read_table
 from core.zoo.assessment import EVALUATION_NAME, UNREADABLE, write_evaluation
 from core.zoo.cards import Card, Metric
 from core.zoo.heads import CIRCUMFERENCE
@@ -256,7 +257,7 @@ def read_head_evaluation(name: str, folder: Path = MODELS_FOLDER) -> pd.DataFram
         return pd.DataFrame()
     advice = f"write it again with python -m core evaluate --model {name} --data DIR --record NAME."
     try:
-        rows = pd.read_csv(path, dtype={"patient": str, "refused": str})
+        rows = read_table(path, dtype={"patient": str, "refused": str})
     except UNREADABLE as error:
         raise ModelError(f"{EVALUATION_NAME} of model {name!r} cannot be read; {advice}") from error
     for column in ("image", "patient", "true_mm", "predicted_mm", "error_mm", "low_mm", "high_mm", "refused", "data"):

@@ -16,6 +16,7 @@ from core.biometry.seen import write_seen
 from core.biometry.settings import HeadSettings
 from core.errors import ModelError
 from core.files import whole
+from core.tables import read_table
 from core.zoo.cards import Card
 from core.zoo.heads import HeadSegmenter, ellipses_in
 from core.zoo.registry import load_model
@@ -79,7 +80,7 @@ def settings_of(card: Card) -> HeadSettings:
 def _predictions(path: Path, heads: Sequence[HeadSet], advice: str) -> pd.DataFrame:
     """A table of predictions of exactly these heads, with the share of the input's side that each comes to."""
     try:
-        rows = pd.read_csv(path)
+        rows = read_table(path)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path.name} cannot be read; {advice}") from error
     sides = {image.name: mm for part in heads for image, mm in zip(part.paths, part.millimetres, strict=True)}

@@ -18,6 +18,7 @@ from core.biometry.training import train_heads
 from core.datasets import Table
 from core.errors import DatasetError
 from core.files import whole, write_whole
+from core.tables import read_table
 from core.zoo.cards import CARD_NAME, Card
 from core.zoo.heads import ELLIPSE
 
@@ -73,7 +74,7 @@ def cross_validate(
                     report=report,
                     progress=progress,
                 )
-            parts.append(pd.read_csv(folder / HEADS_NAME).assign(trial=name, fold=number))
+            parts.append(read_table(folder / HEADS_NAME).assign(trial=name, fold=number))
         found = as_rows(pd.concat(parts, ignore_index=True))
         figures = figures_of(found)
         summary[name] = {key: [one.value, one.low, one.high, one.n] for key, one in figures.items() if one.n}

@@ -10,6 +10,7 @@ import pandas as pd
 from core.errors import ModelError
 from core.files import whole
 from core.parallel import in_threads
+from core.tables import read_table
 from core.zoo.weights import sha256_of
 
 SEEN_NAME = "seen.csv"
@@ -33,7 +34,7 @@ def read_seen(folder: Path) -> frozenset[str]:
     """
     path = folder / SEEN_NAME
     try:
-        return frozenset(pd.read_csv(path, dtype=str)["sha256"])
+        return frozenset(read_table(path, dtype=str)["sha256"])
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"{SEEN_NAME} of model {folder.name!r} cannot be read, so nobody knows what it was trained on; "

@@ -21,6 +21,7 @@ from core.errors import DatasetError, ModelError
 from core.evaluation import bootstrap_by_patient
 from core.files import whole
 from core.preprocessing import PreprocessingSettings
+from core.tables import read_table
 from core.zoo.architectures import POOLED_LAYER, build_classifier, build_segmenter, get_backbone
 from core.zoo.cards import Card, Metric
 from core.zoo.heads import CIRCUMFERENCE, CLASSES, ELLIPSE, MaskPass, ellipses_in
@@ -191,7 +192,7 @@ def _fit(
             row = {"epoch": epoch, **{name: float(value) for name, value in logs.items()}}
             row["seconds"] = round(time.monotonic() - self.started, 1)
             path = out / HISTORY_NAME
-            rows = pd.read_csv(path) if path.exists() else pd.DataFrame({"epoch": []})
+            rows = read_table(path) if path.exists() else pd.DataFrame({"epoch": []})
             rows = pd.concat([rows[rows["epoch"] < epoch], pd.DataFrame([row])], ignore_index=True)
             with whole(path) as draft:
                 rows.to_csv(draft, index=False)

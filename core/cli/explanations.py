@@ -24,6 +24,7 @@ from core.cli.shared import (
     data_option,
     frame_option,
     json_option,
+    listed_cards,
     load_named,
     model_folder,
     model_name,
@@ -133,9 +134,9 @@ def _study_options(command: argparse.ArgumentParser, costly: str) -> None:
 def _methods(options: argparse.Namespace) -> int:
     from core.explain import get_method
     from core.explain.coverage import WORKS, coverage
-    from core.zoo import list_cards
 
-    found = coverage(list_cards())
+    cards, status = listed_cards()
+    found = coverage(cards)
     for name, models in found.obstacles.items():
         method = get_method(name)
         if options.json:
@@ -145,7 +146,7 @@ def _methods(options: argparse.Namespace) -> int:
         print(f"{name:24} {method.title}. {method.explanation} {method.paper}")
         for model, reason in models.items():
             print(f"  {model:24} {reason or WORKS}")
-    return EXIT_OK
+    return status
 
 
 def _explain(options: argparse.Namespace) -> int:

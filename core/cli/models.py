@@ -22,6 +22,7 @@ from core.cli.shared import (
     json_option,
     labelled_data_options,
     labelled_table,
+    listed_cards,
     load_named,
     model_folder,
     model_option,
@@ -75,13 +76,13 @@ def register(commands: Any) -> None:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from core.zoo import list_cards
     from core.zoo.cards import figures_table
 
+    cards, status = listed_cards()
     if options.figures:
-        print("\n\n".join(figures_table(card) for card in list_cards()))
-        return EXIT_OK
-    for card in list_cards():
+        print("\n\n".join(figures_table(card) for card in cards))
+        return status
+    for card in cards:
         metric = card.metrics[0] if card.metrics else None
         row = {
             "name": card.name,
@@ -98,7 +99,7 @@ def _models(options: argparse.Namespace) -> int:
         else:
             value = f"{row['metric']}: {metric.value_text} (n = {metric.n})" if metric else "not evaluated"
             print(f"{card.name:24} {card.task:8} {card.backbone:14} {', '.join(card.classes)}  {value}")
-    return EXIT_OK
+    return status
 
 
 def _predict(options: argparse.Namespace) -> int:

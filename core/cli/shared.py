@@ -17,6 +17,7 @@ from core.files import check_writable
 if TYPE_CHECKING:
     from distributed import Client
 
+    from core.zoo.cards import Card
     from core.zoo.prediction import Classifier
 
 EXIT_OK = 0
@@ -69,6 +70,17 @@ def card_of(name: str | None) -> Any:
     from core.zoo import read_card
 
     return read_card(model_name(name), model_folder(name))
+
+
+def listed_cards() -> tuple[list[Card], int]:
+    """Cards of all models, with a line for each that cannot be read and the status that a command then ends with."""
+    from core.zoo import list_cards
+
+    damaged: list[str] = []
+    cards = list_cards(report=damaged.append)
+    for sentence in damaged:
+        complain(sentence)
+    return cards, EXIT_UNUSABLE if damaged else EXIT_OK
 
 
 def load_named(name: str | None) -> Classifier:

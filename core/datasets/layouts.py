@@ -15,9 +15,7 @@ from core.datasets.items import may_be_frame
 from core.datasets.problems import missing_files
 from core.datasets.table import Table
 from core.errors import DatasetError, quoted
-
-MOST_COLUMNS = 1000
-"""Of a list: real ones have a dozen, and a hundred thousand would take minutes."""
+from core.tables import MOST_COLUMNS
 
 
 class Layout(ABC):

@@ -20,6 +20,7 @@ from core.explain.agreement import TOP_SHARE
 from core.explain.base import METHODS, get_method
 from core.explain.stored_study import StoredStudy, StudyFiles, listed
 from core.files import whole
+from core.tables import read_table
 
 MEASURES = {"rank_correlation": "Rank correlation", "top_overlap": f"Overlap of the highest {100 * TOP_SHARE:.0f} %"}
 """What maps are compared by; columns of the rows, with what people call them."""
@@ -246,7 +247,7 @@ def read_study(folder: Path) -> DriftStudy:
     """
     with FILES.reading(folder):
         about = FILES.read_about(folder)
-        rows = pd.read_csv(folder / ROWS_NAME, keep_default_na=False, na_values={name: [""] for name in NUMBERS})
+        rows = read_table(folder / ROWS_NAME, keep_default_na=False, na_values={name: [""] for name in NUMBERS})
     complete = isinstance(about, dict) and set(about) >= ABOUT_KEYS and FILES.is_listed(about, "kinds", "methods")
     if not complete or not set(COLUMNS) <= set(rows):
         raise FILES.damage(folder, "lacks figures")

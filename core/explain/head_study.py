@@ -23,6 +23,7 @@ from core.explain.faithfulness.study import FEW, NUMBERS, number
 from core.explain.regression_perturbation import ORDERS, STEPS, Protocol, aopc
 from core.explain.stored_study import StoredStudy, StudyFiles, listed
 from core.files import whole
+from core.tables import read_table
 
 if TYPE_CHECKING:
     from core.biometry.data import HeadSet
@@ -561,7 +562,7 @@ def read_study(folder: Path) -> HeadStudy:
     with FILES.reading(folder):
         about = FILES.read_about(folder)
         tables = {
-            name: pd.read_csv(folder / file, dtype=dict.fromkeys(WORDS, str)) for name, (file, _) in TABLES.items()
+            name: read_table(folder / file, dtype=dict.fromkeys(WORDS, str)) for name, (file, _) in TABLES.items()
         }
     complete = isinstance(about, dict) and set(about) >= ABOUT_KEYS and FILES.is_listed(about, "methods")
     complete = complete and all(set(columns) <= set(tables[name]) for name, (_, columns) in TABLES.items())

@@ -27,6 +27,7 @@ from core.sweep.engine import Progress, model_key, sweep
 from core.sweep.grid import Grid, make_grid
 from core.sweep.store import CellStore, key_of
 from core.sweep.thresholds import LEVEL, LOSS, thresholds
+from core.tables import read_table
 from core.zoo.cards import Card
 from core.zoo.prediction import Classifier
 from core.zoo.registry import MODELS_FOLDER
@@ -297,7 +298,7 @@ def read_study(folder: Path) -> Study:
     """
     advice = "write it again with python -m core sweep."
     try:
-        table = pd.read_csv(folder / CSV_NAME)
+        table = read_table(folder / CSV_NAME)
         limits = json.loads((folder / THRESHOLDS_NAME).read_text(encoding="utf-8"))
         summary = json.loads((folder / SUMMARY_NAME).read_text(encoding="utf-8"))
     except FileNotFoundError as error:

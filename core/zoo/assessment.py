@@ -21,6 +21,7 @@ from core.datasets.items import item_name
 from core.errors import DatasetError, ImageError, ModelError
 from core.evaluation import ClassMeasures, Share, class_measures, confusion_matrix, mean_recall, share_by_patient
 from core.files import whole
+from core.tables import read_table
 from core.zoo.cards import Card, Metric
 from core.zoo.detection import ORIGINAL, UNKNOWN
 from core.zoo.prediction import Classifier, Prediction
@@ -236,7 +237,10 @@ def record(assessment: Assessment, card: Card, folder: Path, name: str, argument
     rows = assessment.rows.assign(data=name, simulated=assessment.simulated)
     path = folder / EVALUATION_NAME
     if path.exists():
-        older = pd.read_csv(path, keep_default_na=False, low_memory=False)
+        try:
+            older = read_table(path, keep_default_na=False, low_memory=False)
+        except UNREADABLE as error:
+            raise ModelError(f"{path} cannot be read; restore or remove it, and run the same again.") from error
         rows = pd.concat([older[older["data"] != name], rows], ignore_index=True)
     write_evaluation(rows, folder)
     card.write(folder)
@@ -268,7 +272,7 @@ def read_evaluation(name: str, folder: Path = MODELS_FOLDER, *, classes: Sequenc
         return pd.DataFrame()
     advice = f"write it again with python -m core evaluate --model {name} --data DIR --record NAME."
     try:
-        rows = pd.read_csv(path, keep_default_na=False, low_memory=False)
+        rows = read_table(path, keep_default_na=False, low_memory=False)
     except UNREADABLE as error:
         raise ModelError(f"{EVALUATION_NAME} of model {name!r} cannot be read; {advice}") from error
     probabilities = [f"p_{one}" for one in classes]

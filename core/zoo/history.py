@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import ModelError
+from core.tables import read_table
 from core.zoo.registry import MODELS_FOLDER
 from core.zoo.training.stages import FINE_TUNING, HISTORY_NAME
 
@@ -31,7 +32,7 @@ def read_history(name: str, folder: Path = MODELS_FOLDER) -> pd.DataFrame:
         return pd.DataFrame()
     advice = f"restore models/{name}/{HISTORY_NAME} from the repository or train the model again."
     try:
-        rows = pd.read_csv(path)
+        rows = read_table(path)
     except (OSError, ValueError) as error:
         raise ModelError(f"{HISTORY_NAME} of model {name!r} cannot be read; {advice}") from error
     known = [column for column in rows if column.removeprefix(VALIDATION) in MEASURES]

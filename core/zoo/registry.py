@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from core.zoo.prediction import Classifier
     from core.zoo.runtime import Late
 
+_log = logging.getLogger(__name__)
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models"
 MODELS_KEPT = 4
 """As many as reading a head takes: two that measure and two that check the frame."""
@@ -33,16 +36,26 @@ _kept: OrderedDict[str, Classifier | HeadRegressor | HeadSegmenter] = OrderedDic
 _kept_lock = threading.Lock()
 
 
-def list_cards(folder: Path = MODELS_FOLDER, *, with_weights: bool = False) -> list[Card]:
+def list_cards(
+    folder: Path = MODELS_FOLDER, *, with_weights: bool = False, report: Callable[[str], None] = _log.warning
+) -> list[Card]:
     """Cards of all models, each task's default first, then by name. Needs no TensorFlow.
+
+    A model whose card cannot be read is left out, for it must not cost the others.
 
     Parameters
     ----------
     with_weights : bool
         Only models whose weights are there: some ship as card and figures alone and are trained by one command.
+    report : callable
+        Gets the sentence of each model that is left out for its card; by default they go to the log.
     """
-    names = sorted(path.parent.name for path in folder.glob(f"*/{CARD_NAME}"))
-    cards = [Card.read(folder / name) for name in names]
+    cards = []
+    for name in sorted(path.parent.name for path in folder.glob(f"*/{CARD_NAME}")):
+        try:
+            cards.append(Card.read(folder / name))
+        except ModelError as error:
+            report(str(error))
     if with_weights:
         cards = [card for card in cards if (folder / card.name / card.weights["file"]).is_file()]
     return sorted(cards, key=lambda card: (TASKS.index(card.task), not card.default, card.name))

@@ -12,7 +12,14 @@ from core.errors import ModelError
 from core.zoo import Card
 from core.zoo.heads import CIRCUMFERENCE, ELLIPSE
 from pages.components.link import linked, one_of
-from pages.components.model_picker import DETECTION, MEASUREMENT, models_when_ready, show_card, told_apart
+from pages.components.model_picker import (
+    DETECTION,
+    MEASUREMENT,
+    models_when_ready,
+    notice_of_damaged,
+    show_card,
+    told_apart,
+)
 from pages.components.state import HEAD_MODEL, OUTLINE_MODEL
 
 HOW_TO_TRAIN = "python -m core train --task head_circumference --data DIR"
@@ -45,6 +52,7 @@ def pick_head_models() -> HeadCards:
     ModelError
         If no model measures heads here.
     """
+    notice_of_damaged()
     installed = {
         sort: [card for card in cache.cards() if card.task == MEASUREMENT and card.measurement["output"] == sort]
         for sort in SORTS

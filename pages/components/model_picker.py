@@ -33,6 +33,7 @@ def pick_model(tasks: tuple[str, ...] = CLASSIFICATION, *, with_weights: bool = 
     ModelError
         If no model of these tasks is installed.
     """
+    notice_of_damaged()
     known = cache.cards() if with_weights else cache.described_cards()
     cards = {card.name: card for card in known if card.task in tasks}
     if not cards:
@@ -55,6 +56,13 @@ def pick_model(tasks: tuple[str, ...] = CLASSIFICATION, *, with_weights: bool = 
         if st.button("Model card", icon=":material/badge:"):
             show_card(card)
     return card
+
+
+def notice_of_damaged() -> None:
+    """Say so where a model is missing because its card cannot be read."""
+    damaged = cache.damaged_cards()
+    if damaged:
+        st.warning("  \n".join([*damaged, "The other models work."]), icon=":material/link_off:")
 
 
 def told_apart(cards: Mapping[str, Card]) -> Callable[[str], str]:

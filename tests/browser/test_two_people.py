@@ -1,7 +1,8 @@
 """Two people at one server, each with an upload of their own: neither ever sees the other's, nor waits for it.
 
 The marks of the two uploads, upright and lying bars, are looked for in every picture that reached a browser, their
-names and fingerprints in everything that did, and what the pages show is compared with what ``core`` makes of them.
+names and fingerprints in everything that did, and what the pages show is compared with what ``core`` makes of them. No
+address that a browser asked for names a file, and none of one person's marked pictures was asked for by the other.
 """
 
 from __future__ import annotations
@@ -59,10 +60,13 @@ class Person:
     frame: Frame = field(init=False)
     received: list[bytes] = field(default_factory=list, repr=False)
     pictures: list[bytes] = field(default_factory=list, repr=False)
+    asked: set[str] = field(default_factory=set, repr=False)
+    marked: set[str] = field(default_factory=set, repr=False)
 
     def __post_init__(self) -> None:
         self.frame = read_image(self.path)
         self.page.on("websocket", lambda socket: socket.on("framereceived", self._take))
+        self.page.on("request", lambda request: self.asked.add(request.url))
         self.page.on("response", self._answered)
 
     def _take(self, payload: bytes | str) -> None:
@@ -74,7 +78,9 @@ class Person:
         if "/media/" in response.url and response.ok:
             body = response.body()
             self.received.append(body)
-            self.pictures += [body] if body.startswith(PNG) else []
+            if body.startswith(PNG):
+                self.pictures.append(body)
+                self.marked |= {response.url} if self.bars in bars_in(body) else set()
 
     @property
     def bars_seen(self) -> set[str]:
@@ -202,4 +208,7 @@ def test_neither_sees_the_others_nor_waits_for_it(people, server: str, settle, w
         assert person.path.name.encode() in everything
         assert other.name.encode() not in everything
         assert other.frame.sha256[:16].encode() not in everything
+        assert person.marked
+        assert not person.marked & other.asked
+        assert all(one.path.stem not in address for one in people for address in person.asked)
     assert anna.clean_numbers == numbers != berta.clean_numbers

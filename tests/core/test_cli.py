@@ -53,6 +53,23 @@ def test_models_lists_name_task_and_figure(models, capsys):
     assert row["n"] == 12
 
 
+def test_a_damaged_card_is_a_line_and_two_and_the_other_models_are_listed(models, capsys):
+    (models / "damaged").mkdir()
+    (models / "damaged" / "card.json").write_text("{")
+    for command, shown in (
+        (["models", "--json"], '"name": "shapes"'),
+        (["models", "--figures"], "**shapes**"),
+        (["models"], "shapes  "),
+        (["methods"], "shapes  "),
+    ):
+        assert run(*command) == 2, command
+        out, error = capsys.readouterr()
+        assert shown in out, command
+        (line,) = error.splitlines()
+        assert "'damaged' cannot be read" in line
+        assert "restore models/damaged/card.json" in line
+
+
 def test_dicom_is_preprocessed_and_predicted(models, dicom_loop, tmp_path, capsys):
     path = tmp_path / "loop.dcm"
     path.write_bytes(dicom_loop)

@@ -1,6 +1,7 @@
 """core.dicom against files written here, and against files of pydicom's own test data (those inside its wheel)."""
 
 import logging
+import struct
 import traceback
 import zlib
 from io import BytesIO
@@ -43,10 +44,15 @@ from core.dicom import ALLOWED, n_frames, read_dicom
 from core.errors import ImageError
 from core.images import MAX_BYTES, MAX_DICOM_BYTES, read_image, shown_name
 
+from ..hostile.memory import bounded_memory
+from ..hostile.pictures import small_bombs
+
 # pydicom's remarks on broken files, which core.dicom silences outside pytest
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 
 HEIGHT, WIDTH = 24, 30
+BOMB_MB = 50
+"""Far less than what the bombs would take, and room for what decoding any file takes."""
 SECRETS = {
     "PatientName": "Mustermann^Erika",
     "PatientID": "K4711-0815",
@@ -356,11 +362,34 @@ def test_a_deflated_bomb():
     small = dataset(gray()[None])
     beginning = deflated(small)
     start = len(beginning) - len(zlib_part(beginning))
-    coder = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
-    bomb = b"".join(coder.compress(bytes(2**20)) for _ in range(MAX_DICOM_BYTES // 2**20 + 8))
+    coder = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    megabyte = coder.compress(bytes(2**20)) + coder.flush(zlib.Z_FULL_FLUSH)
+    bomb = beginning[:start] + megabyte * 1000
     assert len(bomb) < 2**21
-    with pytest.raises(ImageError, match="inflates to more than 200 MB"):
-        read_dicom(beginning[:start] + bomb)
+    with bounded_memory(BOMB_MB), pytest.raises(ImageError, match="inflates to more than 200 MB"):
+        read_dicom(bomb)
+
+
+def test_headers_of_some_kilobytes_that_would_take_gigabytes():
+    """Cut off before pydicom makes an object of each part, whichever way it would go about that."""
+    for what, data in small_bombs().items():
+        assert len(data) < 250_000, what
+        # pydicom makes an error of its own of one that is raised while it looks for an item.
+        says = "damaged" if "a sequence" in what else "larger header than any ultrasound picture"
+        with bounded_memory(BOMB_MB + 60 * ("40 MB" in what)), pytest.raises(ImageError, match=says):
+            read_dicom(data)
+
+
+def test_more_fragments_and_offsets_than_any_loop_has():
+    code = encoded(gray(), "JPEG", quality=90)
+    sound = file_of(gray()[None], "MONOCHROME2", JPEGBaseline8Bit, [code])
+    place = sound.index(b"\xe0\x7f\x10\0") + 12
+    table, rest = sound[place : place + 12], sound[place + 12 :]
+    assert table[:8] == b"\xfe\xff\0\xe0\4\0\0\0"
+    for items in (table + (table[:4] + bytes(4)) * 1_000_000, table[:4] + struct.pack("<I", 2**25) + bytes(2**25)):
+        data = sound[:place] + items + rest
+        with bounded_memory(BOMB_MB), pytest.raises(ImageError, match="damaged"):
+            read_dicom(data)
 
 
 def zlib_part(data):

@@ -1,7 +1,7 @@
 """``cd tests && PYTHONPATH=.. python -m hostile``: how many inputs there are of each kind, and through what they go.
 
-``python -m hostile names`` lists them; ``python -m hostile fuzz N [SEED]`` reads N mutations of sound files, which
-takes as long as it takes, and prints what was no sentence.
+``python -m hostile names`` lists them; ``python -m hostile fuzz N [SEED [KIND]]`` reads N mutations of sound files, of
+one kind only such as ``DICOM`` where it is named, which takes as long as it takes, and prints what was no sentence.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     elif arguments[:1] == ["fuzz"]:
         from .mutations import campaign
 
-        campaign(int(arguments[1]), int(arguments[2]) if len(arguments) > 2 else 0)
+        campaign(int(arguments[1]), int(arguments[2]) if len(arguments) > 2 else 0, *arguments[3:])
     else:
         _count()
 

@@ -20,10 +20,10 @@ def _megabytes(name: str) -> float:
 
 
 @contextmanager
-def bounded_memory() -> Iterator[None]:
-    """Fails if what is done inside takes more than :data:`MOST_MB` at any time."""
+def bounded_memory(most_mb: float = MOST_MB) -> Iterator[None]:
+    """Fails if what is done inside takes more than so many megabytes at any time."""
     (_PROCESS / "clear_refs").write_text(_FORGET_PEAK)
     before = _megabytes("VmRSS")
     yield
     taken = _megabytes("VmHWM") - before
-    assert taken <= MOST_MB, f"{taken:.0f} MB were taken"
+    assert taken <= most_mb, f"{taken:.0f} MB were taken"

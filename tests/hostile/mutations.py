@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from pydicom import Dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from core.datasets import load
 from core.errors import PlaneLabError
@@ -24,7 +26,7 @@ from core.zoo.weights import read_arrays
 from .archives import archive
 from .case import Case, faults_of
 from .models import CARD_NAME, SOUND, WEIGHTS_NAME
-from .pictures import good_picture, sound_pictures
+from .pictures import dicom, good_picture, noise, sound_dicoms, sound_pictures
 from .tables import CLASSES, FORMS, HC18, MODEL, PHANTOMS, PLANES, REVIEWS, write_data
 
 Change = tuple[str, int, int, bytes]
@@ -36,7 +38,7 @@ NUMBERS = tuple(
     for value in (0, 1, 2 ** (8 * size - 1) - 1, 2 ** (8 * size - 1), 2 ** (8 * size) - 1)
     for order in ("little", "big")
 )
-KINDS = ("pictures", "archives", "reviews", HC18, PLANES, PHANTOMS, "cards", "weights")
+KINDS = ("pictures", "DICOM", "archives", "reviews", HC18, PLANES, PHANTOMS, "cards", "weights")
 LONGEST = 200_000
 MOST_CHANGES = 5
 
@@ -110,12 +112,32 @@ def sound_files() -> dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]
     picture = good_picture()
     return {
         "pictures": (read_picture, tuple(sound_pictures().values())),
+        "DICOM": (read_picture, _loops()),
         "archives": (read_archive, (archive(("a.png", picture)), archive(("b.png", picture), compression=0))),
         "reviews": (read_reviews, (FORMS[REVIEWS].sound,)),
         **{kind: (read_list_of(kind), (FORMS[kind].sound,)) for kind in (HC18, PLANES, PHANTOMS)},
         "cards": (read_card_of, ((SOUND / CARD_NAME).read_bytes(),)),
         "weights": (read_weights, (_few_weights(),)),
     }
+
+
+def _loops() -> tuple[bytes, ...]:
+    """DICOM files of all that is read of a header, stored in several ways."""
+    region = Dataset()
+    region.RegionSpatialFormat = region.RegionDataType = 1
+    region.RegionLocationMinX0, region.RegionLocationMinY0 = 2, 3
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = 40, 30
+    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
+    region.PhysicalDeltaX = region.PhysicalDeltaY = 0.01
+    tags = {"SequenceOfUltrasoundRegions": [region], "PixelSpacing": [0.1, 0.1]}
+    deep = {"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11, "WindowCenter": 120, "WindowWidth": 200}
+    frame = noise()[None]
+    return (
+        *sound_dicoms().values(),
+        dicom(frame, DeflatedExplicitVRLittleEndian, **tags),
+        dicom(frame, ImplicitVRLittleEndian, **tags),
+        dicom(frame, ExplicitVRLittleEndian, PixelData=frame.astype("<u2").tobytes(), **deep, **tags),
+    )
 
 
 def _few_weights() -> bytes:
@@ -135,12 +157,15 @@ def changes_by(generator: np.random.Generator) -> list[Change]:
     return found
 
 
-def campaign(count: int, seed: int) -> None:
-    """Read so many mutations and print those that raised what is no sentence, and how they were answered."""
+def campaign(count: int, seed: int, only: str | None = None) -> None:
+    """Read so many mutations, of one kind of file or of all, and print those that raised what is no sentence.
+
+    Then how they were answered, and which took longest.
+    """
     answers: Counter[tuple[str, str]] = Counter()
     slowest = (0.0, "")
     files = sound_files()
-    kinds = [*["pictures"] * 5, *files]
+    kinds = [only] if only else [*["pictures"] * 5, *files]
     for number in range(count):
         generator = np.random.default_rng([seed, number])
         kind = kinds[int(generator.integers(len(kinds)))]

@@ -15,6 +15,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import get_encoder
 from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     JPEGBaseline8Bit,
@@ -558,6 +559,9 @@ def _bmps() -> list[Case]:
 # DICOM
 
 
+_CHARACTERS, _PRIVATE, _REGIONS, _SPACING = (0x0008, 0x0005), (0x0009, 0x1010), (0x0018, 0x6011), (0x0028, 0x0030)
+
+
 def dicom(
     frames: np.ndarray, syntax: str = ExplicitVRLittleEndian, encoded: list[bytes] | None = None, **tags: object
 ) -> bytes:
@@ -644,6 +648,7 @@ def _dicoms() -> list[Case]:
         "a slope that is no number": (dicom(one).replace(b"MONOCHROME2 ", b"MONOCHROME2\0"), EITHER),
         "a spacing of 0": (dicom(one, PixelSpacing=[0, 0]), EITHER),
         "a spacing of 10 to the 300th": (dicom(one, PixelSpacing=[1e300, 1e300]), EITHER),
+        **{what: (data, r"larger header") for what, data in small_bombs().items() if "end" not in what},
         "the letters alone": (bytes(128) + b"DICM", bad),
         "letters and noise": (bytes(128) + b"DICM" + noise().tobytes(), bad),
         "letters and a hundred kilobytes of one letter": (bytes(128) + b"DICM" + b"A" * 100_000, bad),
@@ -651,6 +656,28 @@ def _dicoms() -> list[Case]:
         "nothing under its name": (b"", "is empty"),
     }
     return found + [Case("DICOM", what, f"{SECRET} Erika.dcm", data, says) for what, (data, says) in made.items()]
+
+
+def deflated_dicom(tag: tuple[int, int], kind: bytes, value: bytes, size: int | None = None) -> bytes:
+    """A deflated DICOM file of a sound picture, with a tag before it; its length is not told where ``size`` is -1."""
+    small = dicom(noise()[None], DeflatedExplicitVRLittleEndian)
+    start = 144 + int.from_bytes(small[140:144], "little")
+    length = (len(value) if size is None else size) % 2**32
+    tags = struct.pack("<HH2sHI", *tag, kind, 0, length) + value + zlib.decompress(small[start:], -15)
+    packer = zlib.compressobj(1, zlib.DEFLATED, -15)
+    return small[:start] + packer.compress(tags) + packer.flush()
+
+
+def small_bombs() -> dict[str, bytes]:
+    """Deflated DICOM files of some kilobytes, of whose headers a reader would make hundreds of megabytes."""
+    items = b"\xfe\xff\0\xe0\0\0\0\0" * 150_000
+    return {
+        "deflated, a hundred and twenty thousand regions": deflated_dicom(_REGIONS, b"SQ", items[: 8 * 120_000]),
+        "deflated, a sequence that nobody asks for, without an end": deflated_dicom(_PRIVATE, b"SQ", items, -1),
+        "deflated, three million sets of characters": deflated_dicom(_CHARACTERS, b"UT", b"\\" * 3_000_000),
+        "deflated, a private value of 40 MB without an end": deflated_dicom(_PRIVATE, b"OB", bytes(40 * 2**20), -1),
+        "deflated, a million and a half of spacings": deflated_dicom(_SPACING, b"UN", b"1\\" * 1_500_000),
+    }
 
 
 def _renamed(data: bytes, syntax: str) -> bytes:

@@ -238,6 +238,7 @@ def use_models(monkeypatch) -> Callable[[Path], None]:
         for cached in (
             cache.cards,
             cache.described_cards,
+            cache.damaged_cards,
             cache.evaluation_rows,
             cache.assessments,
             cache.head_evaluation,

@@ -9,6 +9,8 @@ from core.reviews.exchange import from_csv, to_csv
 from core.reviews.queues import queue_of
 from core.zoo.assessment import assessments_of, read_evaluation
 
+from ..core.test_reviews import PostgresServer
+
 MODEL = "mobilenet_v2_plane"
 PLANES = ["BPD", "CRL", "NT"]
 
@@ -131,6 +133,40 @@ def test_while_the_database_is_away_what_was_typed_stays_and_the_next_save_works
     assert "Image 2 of" in texts(app)
     kept = store.all()[-1]
     assert (kept.valid, kept.causes, kept.comment) == (False, ("too_far",), "skull hardly seen")
+
+
+@pytest.fixture
+def postgres(monkeypatch):
+    """A server of PostgreSQL, to which the page's reviews go."""
+    server = PostgresServer()
+    server.start()
+    monkeypatch.setenv("PLANELAB_DATABASE", server.url)
+    yield server
+    server.remove()
+
+
+def test_while_a_postgresql_server_is_away_nothing_is_lost_and_the_next_save_works(postgres, open_page, begin, texts):
+    app = begin("Ada")
+    button(app, "NT").click().run()
+    app.text_area[0].set_value("skull hardly seen")
+    postgres.crash()
+    judge(app, "no", causes=["too_far"])
+    sentences = [one.value for one in app.error]
+    assert any("cannot be read" in sentence and "What you have typed stays here" in sentence for sentence in sentences)
+    assert any("cannot be written" in sentence and "save again" in sentence for sentence in sentences)
+    assert app.text_area[0].value == "skull hardly seen"
+    # Who comes meanwhile gets the sentence in place of the page.
+    (sentence,) = [one.value for one in open_page("reviews", model=MODEL).error]
+    assert "The database of reviews (postgresql://planelab@/postgres) cannot be" in sentence
+    postgres.start()
+    button(app, "Save and go on").click().run()
+    assert not app.exception
+    assert not app.error
+    assert "Image 2 of" in texts(app)
+    store = ReviewStore(postgres.url)
+    kept = [(one.reader, one.reading, one.valid, one.causes, one.comment) for one in store.all()]
+    store.close()
+    assert kept == [("Ada", "NT", None, (), ""), ("Ada", "NT", False, ("too_far",), "skull hardly seen")]
 
 
 def test_without_saying_if_the_plane_is_valid_nothing_is_kept(begin, texts, store):

@@ -26,6 +26,7 @@ from core.explain.sample import Sample
 from core.explain.stored_study import StoredStudy, StudyFiles, listed
 from core.files import whole
 from core.published import PLANE_FINDINGS
+from core.tables import read_table
 
 BASELINES = {"random_regions": "Random regions", "random_pixels": "Random pixels"}
 """Orders by chance; the first is what a gain is held against."""
@@ -362,7 +363,7 @@ def read_study(folder: Path) -> FaithfulnessStudy:
     """
     with FILES.reading(folder):
         about = FILES.read_about(folder)
-        tables = {name: pd.read_csv(folder / file) for name, (file, _) in TABLES.items()}
+        tables = {name: read_table(folder / file) for name, (file, _) in TABLES.items()}
     complete = isinstance(about, dict) and set(about) >= ABOUT_KEYS and FILES.is_listed(about, "methods")
     complete = complete and all(set(columns) <= set(tables[name]) for name, (_, columns) in TABLES.items())
     if not complete or set(tables["scores"]["method"]) != {*BASELINES, *about["methods"]}:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from core.errors import ParameterError
+from core.errors import ModelError, ParameterError
 from core.files import whole
+from core.tables import read_table
 from core.zoo.architectures import POOLED_LAYER
 from core.zoo.training.frozen import BATCH, FeatureCache, fingerprint, weights_fingerprint
 from core.zoo.training.images import ImageSet, epoch_order, scaled, varied
@@ -180,10 +181,19 @@ def _fit(
 
 
 def read_history(folder: Path) -> pd.DataFrame:
-    """``history.csv``: one row an epoch with stage, epoch, loss, accuracy, val_loss, val_accuracy and seconds."""
+    """``history.csv``: one row an epoch with stage, epoch, loss, accuracy, val_loss, val_accuracy and seconds.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read.
+    """
     path = folder / HISTORY_NAME
     if path.exists():
-        return pd.read_csv(path)
+        try:
+            return read_table(path)
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path} cannot be read; restore it, or train into another folder.") from error
     return pd.DataFrame({"stage": pd.Series(dtype=str), "epoch": pd.Series(dtype=int)})
 
 

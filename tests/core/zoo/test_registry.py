@@ -45,6 +45,18 @@ def test_a_model_is_built_once_whatever_folder_holds_it_and_anew_when_its_card_c
     assert changed.card.temperature == 9.0
 
 
+def test_the_last_four_models_are_kept_and_one_that_is_asked_for_again_counts_as_new(models):
+    def loaded(temperature):
+        change_card(models, temperature=temperature)
+        return load_model("shapes", models)
+
+    first, second, *_ = [loaded(20.0 + number) for number in range(4)]
+    assert loaded(20.0) is first
+    loaded(24.0)
+    assert loaded(20.0) is first
+    assert loaded(21.0) is not second
+
+
 def test_weights_are_half_precision_and_the_card_knows_their_hash(models):
     card = read_card("shapes", models)
     path = models / "shapes" / WEIGHTS_NAME
@@ -107,6 +119,25 @@ def test_default_comes_first(models):
     assert default_name("plane", models) == "shapes"
     with pytest.raises(ModelError, match="anatomy"):
         default_name("anatomy", models)
+
+
+def test_a_damaged_card_costs_only_its_own_model(models, caplog):
+    shutil.copytree(models / "shapes", models / "damaged")
+    (models / "damaged" / "card.json").write_text("{")
+    said = []
+    for with_weights in (False, True):
+        cards = list_cards(models, with_weights=with_weights, report=said.append)
+        assert [card.name for card in cards] == ["shapes"]
+    (sentence,) = set(said)
+    assert "The card of model 'damaged' cannot be read" in sentence
+    assert "restore models/damaged/card.json" in sentence
+    assert caplog.messages == []
+    assert default_name("plane", models) == "shapes"
+    # Who has no use for the sentence leaves it to the log.
+    assert caplog.messages == [sentence]
+    with pytest.raises(ModelError) as caught:
+        load_model("damaged", models)
+    assert str(caught.value) == sentence
 
 
 def test_card_survives_writing_and_reading(models):

@@ -18,6 +18,7 @@ from core.zoo.runtime import tensorflow
 from core.zoo.training import TrainingSettings, preset, search, train
 from core.zoo.training.card_texts import data_licences, limitations, limitations_of_classes
 from core.zoo.training.frozen import FeatureCache
+from core.zoo.training.stages import read_history
 from core.zoo.training.start import scale_to_unit
 
 # Two blocks of few filters: what takes the time is that Keras traces every layer for each training anew.
@@ -372,6 +373,20 @@ def test_evaluation_without_a_column_says_which(assessed):
     pd.read_csv(path).drop(columns="predicted").to_csv(path, index=False)
     with pytest.raises(ModelError, match="predicted"):
         read_evaluation("shapes", folder.parent)
+
+
+def test_tables_that_cannot_be_gone_on_with_are_sentences(assessed, tmp_path):
+    model, result, folder = assessed
+    (tmp_path / "history.csv").write_text("stage\n" + "," * 5000)
+    with pytest.raises(ModelError, match=r"history\.csv cannot be read; restore it, or train into another folder"):
+        read_history(tmp_path)
+    kept = {name: (folder / name).read_bytes() for name in ("card.json", "history.csv")}
+    kept["evaluation.csv.gz"] = b"broken"
+    for name, content in kept.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match="cannot be read; restore or remove it"):
+        record(result, model.card, tmp_path, "shapes", ["evaluate"])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept
 
 
 @pytest.mark.parametrize(("backbone", "megabytes"), [("vgg16", 56), ("xception", 193)])
