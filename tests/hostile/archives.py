@@ -98,9 +98,8 @@ def _twice(name: str) -> bytes:
     return archive((name, good_picture()), (other, good_picture())).replace(other.encode(), name.encode())
 
 
-def _shared(members: int) -> bytes:
-    """Members that all have the same stored bytes: a few kilobytes that claim gigabytes."""
-    one = raw_archive((b"x.png", *_of_zeros(1)))
+def _shared(members: int, one: bytes) -> bytes:
+    """An archive of one member whose directory names it many times: all have the same stored bytes."""
     central = one[one.index(_CENTRAL) : one.index(_END)]
     start = one.index(_CENTRAL)
     end = struct.pack("<HHHHIIH", 0, 0, members, members, members * len(central), start, 0)
@@ -152,7 +151,11 @@ def archive_cases() -> tuple[Case, ...]:
             raw_archive(*[(b"%05d.png" % n, *_of_zeros(1)) for n in range(10_000)]),
             BOMB,
         ),
-        "a bomb whose members share one place": (_shared(2000), BOMB),
+        "a bomb whose members share one place": (_shared(2000, raw_archive((b"x.png", *_of_zeros(1)))), BOMB),
+        "a bomb whose members are not packed and share one place": (
+            _shared(1000, zip_of(("x.png", bytes(200_000)), compression=zipfile.ZIP_STORED)),
+            BOMB,
+        ),
         "a member that claims sixteen exabytes": (_zip64(2**64 - 1), BOMB),
         "a directory said to lie beyond the file": (
             _changed(plain, (_END, 16, "<I", 2**31)),

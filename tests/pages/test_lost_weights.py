@@ -59,29 +59,22 @@ def test_damaged_weights_are_a_sentence_and_work_again_once_they_are_back(models
     assert "is loading" not in texts(app)
 
 
-@pytest.mark.parametrize("page", ["prediction", "results", "sweeps", "head_circumference"])
-def test_a_damaged_card_is_one_warning_where_models_are_chosen(page, models, open_page, wait, texts):
-    path = models / "tiny_lost" / "card.json"
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
-    app = wait(open_page(page, model="tiny_lost"))
-    (sentence,) = [one.value for one in app.warning if "card" in one.value]
-    assert "The card of model 'tiny_lost' cannot be read" in sentence
-    assert "restore models/tiny_lost/card.json" in sentence
-    if page in ("prediction", "results"):
-        # The other one is shown, and nothing else is wrong.
-        assert not app.error
-        assert app.selectbox(key="model").value == "tiny_kept"
-        assert len(app.selectbox(key="model").options) == 1
-
-
-def test_a_damaged_card_works_again_once_it_is_back(models, open_page, wait, texts):
+def test_a_damaged_card_is_one_warning_where_models_are_chosen_until_it_is_back(models, open_page, wait, texts):
     from core import cache
 
     path = models / "tiny_lost" / "card.json"
     content = path.read_bytes()
-    path.write_bytes(content[:100])
-    assert "cannot be read" in texts(wait(open_page("prediction", model="tiny_lost")))
+    path.write_bytes(content[: len(content) // 2])
+    for page in ("prediction", "sweeps", "head_circumference"):
+        app = wait(open_page(page, model="tiny_lost"))
+        (sentence,) = [one.value for one in app.warning if "card" in one.value]
+        assert "The card of model 'tiny_lost' cannot be read" in sentence, page
+        assert "restore models/tiny_lost/card.json" in sentence, page
+        if page == "prediction":
+            # The other one is shown, and nothing else is wrong.
+            assert not app.error
+            assert app.selectbox(key="model").value == "tiny_kept"
+            assert len(app.selectbox(key="model").options) == 1
     path.write_bytes(content)
     for cached in (cache.cards, cache.described_cards, cache.damaged_cards):
         cached.clear()
