@@ -41,15 +41,16 @@ LONG_FIRST = (
 """Where the tests lie that take longest: begun at the end, one process would still be at them while others idle."""
 
 
-TOGETHER = ("tests/browser/", "tests/core/zoo/", "tests/core/biometry/")
-"""Folders whose tests share what takes long to make: a server, trained networks."""
+TOGETHER = ("tests/browser/test_journey.py", "tests/browser/", "tests/core/zoo/", "tests/core/biometry/")
+"""What shares something that takes long to make: a server, trained networks. Journeys are in two parts, with a server
+each: one after the other they would be the last to end."""
 
 
 class ByFileAndServer(LoadScopeScheduling):
     """A file of tests stays in one process, as with ``--dist loadfile``; so do folders that share something costly."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.split("::", 1)[0])
+        return next((start for start in TOGETHER if nodeid.startswith(start)), nodeid.split("::", 1)[0])
 
 
 def pytest_configure(config):
