@@ -62,7 +62,9 @@ def local_cluster(workers: int, cores_each: int | None = None) -> Iterator[Clien
             n_workers=workers,
             threads_per_worker=each,
             processes=True,
-            dashboard_address=None,
+            # No dashboard. Its server runs all the same, and of two commands at once the second would warn of a port in
+            # use.
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             memory_limit=0,
             env={CORES_VARIABLE: str(each)},
         ) as cluster,

@@ -26,6 +26,11 @@ def test_every_block_is_done_once(client):
     assert list(in_workers(client, lambda number: number, [])) == []
 
 
+def test_no_port_is_taken_that_another_command_would_want(client):
+    assert "dashboard" in client.scheduler_info()["services"]
+    assert client.scheduler_info()["services"]["dashboard"] != 8787
+
+
 def test_a_worker_that_dies_loses_nothing_and_has_what_was_sent_when_it_is_back(client, tmp_path):
     marker = tmp_path / "died"
 

@@ -66,6 +66,7 @@ def test_threads_get_the_answers_to_their_own_values(graph, values):
 def test_what_is_sent_to_another_process_answers_the_same_there(graph, values):
     passes = ForwardPass(convert(graph[0]))
     sent = pickle.loads(pickle.dumps(passes))
+    assert pickle.dumps(sent) == pickle.dumps(passes)
     for twin in (sent, sent.for_threads(2)):
         for one, right in zip(twin(values, (0, 1, 2)), passes(values, (0, 1, 2)), strict=True):
             assert np.array_equal(one, right)
