@@ -18,7 +18,7 @@ from core.zoo.cards import Card
 from .answers import about, answer_to, wrong_answers, wrong_with
 from .archives import GOOD, archive_cases
 from .case import EITHER, READ, Case
-from .channels import NAMES, PICTURES, cases_for
+from .channels import NAMES, PICTURES, cases_for, refused
 from .memory import bounded_memory
 from .models import CARD, SOUND, model_cases, write_model, write_special
 from .pictures import good_picture, noise, picture_cases
@@ -201,6 +201,22 @@ def test_reviews():
         assert len(from_csv(FORMS[REVIEWS].sound, classes)) == 3
 
 
+SEEN_LATER = {
+    "a backbone that is none",
+    "more classes than outputs",
+    "weights that are not there",
+    "a wrong hash",
+    "a setting of preprocessing that is none",
+    "a setting of preprocessing out of range",
+    "an option of the network that is none",
+    "blocks of minus one filter",
+    "blocks that are words",
+    "no block",
+    "a layer that is not there, for features",
+}
+"""What of a card only its weights, its preprocessing or its network can tell to be wrong."""
+
+
 def test_cards(tmp_path):
     """Without TensorFlow; what only shows when the network is built is in ``test_networks``."""
     cases = [case for case in model_cases() if case.kind == CARD]
@@ -210,9 +226,9 @@ def test_cards(tmp_path):
             case: answer_to(case, lambda case=case: Card.read(write_model(folders[case], case))) for case in cases
         }
         assert Card.read(SOUND).name == SOUND.name
-    wrong = {str(case): wrong_with(Case(case.kind, case.what, "", b""), answer) for case, answer in answers.items()}
+    wrong = {str(case): wrong_with(case, answer) for case, answer in answers.items() if case.what not in SEEN_LATER}
     assert {case: one for case, one in wrong.items() if one} == {}
-    assert sum(map(bool, answers.values())) > 80
+    assert {case.what for case, answer in answers.items() if refused(case) and not answer} == SEEN_LATER
 
 
 def test_cards_that_are_no_files(tmp_path):
