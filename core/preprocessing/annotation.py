@@ -195,26 +195,28 @@ def _sharp_strokes(gray: np.ndarray, found: np.ndarray, jump: int, inside: np.nd
     hangs together with such pixels and stands out by half the jump belongs to the stroke. Dark rims of what is already
     ``found``, and what is not ``inside``, are raised first, lest the echo between or beside them looks sharp.
     """
-    free = cv2.dilate(found, square(3)) == 0
-    raised = gray if free.all() else np.where(free, gray, cv2.dilate(gray, square(_STROKE)))
+    free, raised = np.ones(gray.shape, bool), gray
+    if found.any():
+        free = cv2.dilate(found, square(3)) == 0
+        raised = np.where(free, gray, cv2.dilate(gray, square(_STROKE)))
     if inside is not None:
-        raised = np.where(inside, raised, np.uint8(255))
+        raised = raised | (inside.view(np.uint8) - np.uint8(1))  # 255 where it is not inside
         free &= inside
-    upright = cv2.morphologyEx(raised, cv2.MORPH_TOPHAT, rectangle(_STROKE, 1))
-    thin = cv2.morphologyEx(raised, cv2.MORPH_TOPHAT, square(3))
-    sharpness = cv2.max(upright, thin)
+    upright = cv2.morphologyEx(raised, cv2.MORPH_OPEN, rectangle(_STROKE, 1))
+    thin = cv2.morphologyEx(raised, cv2.MORPH_OPEN, square(3))
+    sharpness = cv2.subtract(raised, cv2.min(upright, thin))
     seeds = (sharpness >= jump) & free
-    if not seeds.any():
+    most = _MUCH_WRITTEN * (gray.size if inside is None else np.count_nonzero(inside))
+    if not 0 < np.count_nonzero(seeds) <= most:  # strokes hold the seeds
         return np.zeros_like(found)
     wide = cv2.morphologyEx(raised, cv2.MORPH_TOPHAT, square(2 * _STROKE - 1)) >= jump
-    beside = cv2.dilate(seeds.astype(np.uint8), square(_STROKE)) > 0
+    beside = cv2.dilate(seeds.view(np.uint8), square(_STROKE)) > 0
     candidates = ((sharpness >= (jump + 1) // 2) | (wide & beside)) & free
-    count, labels = cv2.connectedComponents(candidates.astype(np.uint8))
+    count, labels = cv2.connectedComponents(candidates.view(np.uint8))
     belongs = np.zeros(count, np.uint8)
     belongs[labels[seeds]] = 1
-    strokes = belongs[labels]
-    area = gray.size if inside is None else np.count_nonzero(inside)
-    return strokes if np.count_nonzero(strokes) <= _MUCH_WRITTEN * area else np.zeros_like(found)
+    strokes = belongs.take(labels)
+    return strokes if np.count_nonzero(strokes) <= most else np.zeros_like(found)
 
 
 def fill_annotations(gray: np.ndarray, mask: np.ndarray, settings: PreprocessingSettings) -> np.ndarray:

@@ -94,14 +94,15 @@ def _flat_boxes(gray: np.ndarray, background: int) -> list[Box]:
     calm = cv2.medianBlur(gray, 5)
     spread = _row_range(calm, _RUN)
     # Strict first: a panel found early is not glued to flat echo beside it by the wide closing that JPEG needs.
+    spread[calm < _PANEL_LEVEL] = 255
     for tolerance, wide in ((2, 0.75), (3, 1.0)):
-        flat = ((spread <= tolerance) & (calm >= _PANEL_LEVEL)).astype(np.uint8)
+        flat = (spread <= tolerance).view(np.uint8)
         add(cv2.morphologyEx(flat, cv2.MORPH_OPEN, rectangle(9, 5)), int(gap * wide), 0.9, _RUN // 2)
     # Text boxes crowded with letters are flat in small patches only, but there of one gray level exactly.
     patch = square(5)
     constant = (cv2.dilate(gray, patch) == cv2.erode(gray, patch)) & (gray >= _PANEL_LEVEL) & (gray < 250)
     if constant.any():
-        add(cv2.dilate(constant.astype(np.uint8), patch), gap, 0.8, 0)
+        add(cv2.dilate(constant.view(np.uint8), patch), gap, 0.8, 0)
     return found
 
 
@@ -154,8 +155,15 @@ def _free_sides(plain: np.ndarray, box: Box) -> int:
 def _gray_bars(gray: np.ndarray) -> list[Box]:
     """Narrow upright ramps of gray, the same in all their columns."""
     height, width = gray.shape
-    flat = ((_row_range(gray, 3) <= 1) & (gray >= _PANEL_LEVEL)).astype(np.uint8)
-    flat = cv2.morphologyEx(flat, cv2.MORPH_OPEN, rectangle(1, height // 10))
+    flat = ((_row_range(gray, 3) <= 1) & (gray >= _PANEL_LEVEL)).view(np.uint8)
+    length = max(1, height // 10)
+    # Opening leaves runs of that length, or of half of it at the frame's edge. Cut into blocks a quarter as long, every
+    # such run fills one of them, which no column of speckle does.
+    block = ((length + 1) // 2 + 1) // 2
+    blocks = flat[: height - height % block].reshape(-1, block, width)
+    if not np.bitwise_and.reduce(blocks, axis=1).any():
+        return []
+    flat = cv2.morphologyEx(flat, cv2.MORPH_OPEN, rectangle(1, length))
     found = []
     for left, top, wide, high in _bounding_boxes(flat):
         if wide > width / 25 or share_of(flat[top : top + high, left : left + wide]) < 0.9:
