@@ -29,6 +29,7 @@ _STANDS_OUT = 12  # gray levels by which a faintly coloured pixel must differ fr
 _BLACK = 16  # luminance under which the rim of something drawn looks black
 _SPECK = 24  # gray levels by which such a rim lies below its surroundings
 _MUCH_WRITTEN = 0.1  # of the sector: uncoloured strokes that cover more are noise, which must not be filled in
+_GRADIENT = 4  # pixels beyond its radius that inpainting looks at, and some to spare
 _STROKE = 5  # an uncoloured stroke is narrower than this many pixels
 
 
@@ -247,7 +248,13 @@ def fill_annotations(gray: np.ndarray, mask: np.ndarray, settings: Preprocessing
     if settings.grow:
         marked = cv2.dilate(marked, square(2 * settings.grow + 1))
     if settings.fill == "inpaint":
-        return cv2.inpaint(gray, marked, settings.inpaint_radius, cv2.INPAINT_NS)
+        # OpenCV walks through the whole frame several times, but looks no further than the radius and its gradients.
+        reach = settings.inpaint_radius + _GRADIENT
+        left, top, wide, high = cv2.boundingRect(marked)
+        window = (slice(max(0, top - reach), top + high + reach), slice(max(0, left - reach), left + wide + reach))
+        filled = gray.copy()
+        filled[window] = cv2.inpaint(gray[window], marked[window], settings.inpaint_radius, cv2.INPAINT_NS)
+        return filled
     window = (settings.fill_kernel, settings.fill_kernel)
     mean = cv2.boxFilter(gray, -1, window, borderType=cv2.BORDER_CONSTANT)
     return np.where(marked > 0, mean, gray)

@@ -105,7 +105,9 @@ def _pieces(mask: np.ndarray, connectivity: int = 8) -> tuple[np.ndarray, np.nda
 
     OpenCV's own statistics take longer than the labels, for boxes and middles of specks nobody asks about.
     """
-    count, labels = cv2.connectedComponents(mask, connectivity=connectivity)
+    # Of OpenCV's ways the one by Wu is quickest at four neighbours; the order of labels may differ between ways.
+    way = cv2.CCL_WU if connectivity == 4 else cv2.CCL_DEFAULT
+    count, labels = cv2.connectedComponentsWithAlgorithm(mask, connectivity, cv2.CV_32S, way)
     if count <= 2:
         covered = cv2.countNonZero(mask)
         return labels, np.array([mask.size - covered, covered][:count])
