@@ -215,7 +215,7 @@ def _sharp_strokes(gray: np.ndarray, found: np.ndarray, jump: int, inside: np.nd
     candidates = ((sharpness >= (jump + 1) // 2) | (wide & beside)) & free
     count, labels = cv2.connectedComponents(candidates.view(np.uint8))
     belongs = np.zeros(count, np.uint8)
-    belongs[labels[seeds]] = 1
+    belongs[labels.take(np.flatnonzero(seeds))] = 1
     strokes = belongs.take(labels)
     return strokes if np.count_nonzero(strokes) <= most else np.zeros_like(found)
 

@@ -152,18 +152,26 @@ def _free_sides(plain: np.ndarray, box: Box) -> int:
     return free
 
 
+def _upright_runs(flat: np.ndarray, length: int) -> np.ndarray:
+    """A mask (H, W) uint8 of 0 and 1 opened by ``length`` pixels of a column, at most H."""
+    height, width = flat.shape
+    # Opening leaves runs of that length, or of half of it at the frame's edge. With the columns cut into blocks a
+    # quarter as long every such run fills one of them, which speckle does not: only those columns need opening.
+    block = ((length + 1) // 2 + 1) // 2
+    blocks = flat[: height - height % block].reshape(-1, block, width)
+    left, _, wide, _ = cv2.boundingRect(np.bitwise_and.reduce(blocks, axis=1))
+    opened = np.zeros_like(flat)
+    if wide:
+        window = (slice(None), slice(left, left + wide))
+        opened[window] = cv2.morphologyEx(flat[window], cv2.MORPH_OPEN, rectangle(1, length))
+    return opened
+
+
 def _gray_bars(gray: np.ndarray) -> list[Box]:
     """Narrow upright ramps of gray, the same in all their columns."""
     height, width = gray.shape
     flat = ((_row_range(gray, 3) <= 1) & (gray >= _PANEL_LEVEL)).view(np.uint8)
-    length = max(1, height // 10)
-    # Opening leaves runs of that length, or of half of it at the frame's edge. Cut into blocks a quarter as long, every
-    # such run fills one of them, which no column of speckle does.
-    block = ((length + 1) // 2 + 1) // 2
-    blocks = flat[: height - height % block].reshape(-1, block, width)
-    if not np.bitwise_and.reduce(blocks, axis=1).any():
-        return []
-    flat = cv2.morphologyEx(flat, cv2.MORPH_OPEN, rectangle(1, length))
+    flat = _upright_runs(flat, max(1, height // 10))
     found = []
     for left, top, wide, high in _bounding_boxes(flat):
         if wide > width / 25 or share_of(flat[top : top + high, left : left + wide]) < 0.9:

@@ -123,7 +123,7 @@ def _echo(pixels: np.ndarray, gray: np.ndarray, lit: np.ndarray, drawn: np.ndarr
     if pixels.ndim == 3:
         tint = estimate_tint(pixels, echo > 0)
         coloured = tint_departure(pixels, tint, gray) > max(20.0, 5.0 * tint.spread)
-        echo[cv2.dilate(coloured.astype(np.uint8), square(5)) > 0] = 0
+        echo &= 1 - cv2.dilate(coloured.view(np.uint8), square(5))
     return echo
 
 
@@ -216,7 +216,7 @@ def _carve_black_boxes(hull: np.ndarray, lit: np.ndarray, drawn: np.ndarray) -> 
         area = (slice(top, top + high), slice(left, left + wide))
         piece = everywhere[area]
         if _is_drawn(piece, inner[area]):
-            hull[area][piece > 0] = 0
+            hull[area] -= piece
 
 
 def _is_drawn(piece: np.ndarray, inner: np.ndarray) -> bool:

@@ -352,9 +352,7 @@ def _chain(
     return _watched_resize(gray, settings, size, watch), sector, mask
 
 
-def _enhance(
-    gray: np.ndarray, counts: np.ndarray, settings: PreprocessingSettings, watch: _Watcher
-) -> np.ndarray:
+def _enhance(gray: np.ndarray, counts: np.ndarray, settings: PreprocessingSettings, watch: _Watcher) -> np.ndarray:
     """Percentile stretch, of the counted gray levels, and median: what the detector's chain has not."""
     return _watched_median(_watched_stretch(gray, counts, settings, watch), settings, watch)
 
