@@ -29,6 +29,7 @@ _STANDS_OUT = 12  # gray levels by which a faintly coloured pixel must differ fr
 _BLACK = 16  # luminance under which the rim of something drawn looks black
 _SPECK = 24  # gray levels by which such a rim lies below its surroundings
 _MUCH_WRITTEN = 0.1  # of the sector: uncoloured strokes that cover more are noise, which must not be filled in
+_GRADIENT = 4  # pixels beyond its radius that inpainting looks at, and some to spare
 _STROKE = 5  # an uncoloured stroke is narrower than this many pixels
 
 
@@ -195,26 +196,28 @@ def _sharp_strokes(gray: np.ndarray, found: np.ndarray, jump: int, inside: np.nd
     hangs together with such pixels and stands out by half the jump belongs to the stroke. Dark rims of what is already
     ``found``, and what is not ``inside``, are raised first, lest the echo between or beside them looks sharp.
     """
-    free = cv2.dilate(found, square(3)) == 0
-    raised = gray if free.all() else np.where(free, gray, cv2.dilate(gray, square(_STROKE)))
+    free, raised = np.ones(gray.shape, bool), gray
+    if found.any():
+        free = cv2.dilate(found, square(3)) == 0
+        raised = np.where(free, gray, cv2.dilate(gray, square(_STROKE)))
     if inside is not None:
-        raised = np.where(inside, raised, np.uint8(255))
+        raised = raised | (inside.view(np.uint8) - np.uint8(1))  # 255 where it is not inside
         free &= inside
-    upright = cv2.morphologyEx(raised, cv2.MORPH_TOPHAT, rectangle(_STROKE, 1))
-    thin = cv2.morphologyEx(raised, cv2.MORPH_TOPHAT, square(3))
-    sharpness = cv2.max(upright, thin)
+    upright = cv2.morphologyEx(raised, cv2.MORPH_OPEN, rectangle(_STROKE, 1))
+    thin = cv2.morphologyEx(raised, cv2.MORPH_OPEN, square(3))
+    sharpness = cv2.subtract(raised, cv2.min(upright, thin))
     seeds = (sharpness >= jump) & free
-    if not seeds.any():
+    most = _MUCH_WRITTEN * (gray.size if inside is None else np.count_nonzero(inside))
+    if not 0 < np.count_nonzero(seeds) <= most:  # strokes hold the seeds
         return np.zeros_like(found)
     wide = cv2.morphologyEx(raised, cv2.MORPH_TOPHAT, square(2 * _STROKE - 1)) >= jump
-    beside = cv2.dilate(seeds.astype(np.uint8), square(_STROKE)) > 0
+    beside = cv2.dilate(seeds.view(np.uint8), square(_STROKE)) > 0
     candidates = ((sharpness >= (jump + 1) // 2) | (wide & beside)) & free
-    count, labels = cv2.connectedComponents(candidates.astype(np.uint8))
+    count, labels = cv2.connectedComponents(candidates.view(np.uint8))
     belongs = np.zeros(count, np.uint8)
-    belongs[labels[seeds]] = 1
-    strokes = belongs[labels]
-    area = gray.size if inside is None else np.count_nonzero(inside)
-    return strokes if np.count_nonzero(strokes) <= _MUCH_WRITTEN * area else np.zeros_like(found)
+    belongs[labels.take(np.flatnonzero(seeds))] = 1
+    strokes = belongs.take(labels)
+    return strokes if np.count_nonzero(strokes) <= most else np.zeros_like(found)
 
 
 def fill_annotations(gray: np.ndarray, mask: np.ndarray, settings: PreprocessingSettings) -> np.ndarray:
@@ -245,7 +248,13 @@ def fill_annotations(gray: np.ndarray, mask: np.ndarray, settings: Preprocessing
     if settings.grow:
         marked = cv2.dilate(marked, square(2 * settings.grow + 1))
     if settings.fill == "inpaint":
-        return cv2.inpaint(gray, marked, settings.inpaint_radius, cv2.INPAINT_NS)
+        # OpenCV walks through the whole frame several times, but looks no further than the radius and its gradients.
+        reach = settings.inpaint_radius + _GRADIENT
+        left, top, wide, high = cv2.boundingRect(marked)
+        window = (slice(max(0, top - reach), top + high + reach), slice(max(0, left - reach), left + wide + reach))
+        filled = gray.copy()
+        filled[window] = cv2.inpaint(gray[window], marked[window], settings.inpaint_radius, cv2.INPAINT_NS)
+        return filled
     window = (settings.fill_kernel, settings.fill_kernel)
     mean = cv2.boxFilter(gray, -1, window, borderType=cv2.BORDER_CONSTANT)
     return np.where(marked > 0, mean, gray)

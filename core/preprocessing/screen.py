@@ -94,14 +94,15 @@ def _flat_boxes(gray: np.ndarray, background: int) -> list[Box]:
     calm = cv2.medianBlur(gray, 5)
     spread = _row_range(calm, _RUN)
     # Strict first: a panel found early is not glued to flat echo beside it by the wide closing that JPEG needs.
+    spread |= (calm >= _PANEL_LEVEL).view(np.uint8) - np.uint8(1)  # 255 where it may be fluid
     for tolerance, wide in ((2, 0.75), (3, 1.0)):
-        flat = ((spread <= tolerance) & (calm >= _PANEL_LEVEL)).astype(np.uint8)
+        flat = (spread <= tolerance).view(np.uint8)
         add(cv2.morphologyEx(flat, cv2.MORPH_OPEN, rectangle(9, 5)), int(gap * wide), 0.9, _RUN // 2)
     # Text boxes crowded with letters are flat in small patches only, but there of one gray level exactly.
     patch = square(5)
     constant = (cv2.dilate(gray, patch) == cv2.erode(gray, patch)) & (gray >= _PANEL_LEVEL) & (gray < 250)
     if constant.any():
-        add(cv2.dilate(constant.astype(np.uint8), patch), gap, 0.8, 0)
+        add(cv2.dilate(constant.view(np.uint8), patch), gap, 0.8, 0)
     return found
 
 
@@ -151,11 +152,26 @@ def _free_sides(plain: np.ndarray, box: Box) -> int:
     return free
 
 
+def _upright_runs(flat: np.ndarray, length: int) -> np.ndarray:
+    """A mask (H, W) uint8 of 0 and 1 opened by ``length`` pixels of a column, at most H."""
+    height, width = flat.shape
+    # Opening leaves runs of that length, or of half of it at the frame's edge. With the columns cut into blocks a
+    # quarter as long every such run fills one of them, which speckle does not: only those columns need opening.
+    block = ((length + 1) // 2 + 1) // 2
+    blocks = flat[: height - height % block].reshape(-1, block, width)
+    left, _, wide, _ = cv2.boundingRect(np.bitwise_and.reduce(blocks, axis=1))
+    opened = np.zeros_like(flat)
+    if wide:
+        window = (slice(None), slice(left, left + wide))
+        opened[window] = cv2.morphologyEx(flat[window], cv2.MORPH_OPEN, rectangle(1, length))
+    return opened
+
+
 def _gray_bars(gray: np.ndarray) -> list[Box]:
     """Narrow upright ramps of gray, the same in all their columns."""
     height, width = gray.shape
-    flat = ((_row_range(gray, 3) <= 1) & (gray >= _PANEL_LEVEL)).astype(np.uint8)
-    flat = cv2.morphologyEx(flat, cv2.MORPH_OPEN, rectangle(1, height // 10))
+    flat = ((_row_range(gray, 3) <= 1) & (gray >= _PANEL_LEVEL)).view(np.uint8)
+    flat = _upright_runs(flat, max(1, height // 10))
     found = []
     for left, top, wide, high in _bounding_boxes(flat):
         if wide > width / 25 or share_of(flat[top : top + high, left : left + wide]) < 0.9:

@@ -7,6 +7,7 @@ resizes, because stretch and median would erase the very corruption that it look
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -128,6 +129,11 @@ class Cleaned:
     box: Box
     notes: tuple[str, ...]
 
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """How many pixels of the sector have each gray level, (256,) int64."""
+        return histogram(self.gray, self.sector)
+
 
 # Counts what a step changed only when asked: few watch.
 _Watcher = Callable[[str, np.ndarray, Callable[[], int], str], None]
@@ -220,7 +226,7 @@ def finish(
     _check_chain(chain)
     gray = cleaned.gray
     if chain == "plane":
-        gray = _enhance(gray, cleaned.sector, settings, _nobody)
+        gray = _enhance(gray, cleaned.counts, settings, _nobody)
     return _watched_resize(gray, settings, _checked_size(size, settings), _nobody)
 
 
@@ -340,17 +346,15 @@ def _chain(
     crop_last = settings.order == "crop_last"
     if chain == "plane":
         inside = None if crop_last else sector.mask[sector.box.slices]
-        gray = _enhance(gray, inside, settings, watch)
+        gray = _enhance(gray, histogram(gray, inside), settings, watch)
     if crop_last:
         gray = _watched_crop(gray, sector, watch)
     return _watched_resize(gray, settings, size, watch), sector, mask
 
 
-def _enhance(
-    gray: np.ndarray, inside: np.ndarray | None, settings: PreprocessingSettings, watch: _Watcher
-) -> np.ndarray:
-    """Percentile stretch and median: what the plane chain has and the detector's has not."""
-    return _watched_median(_watched_stretch(gray, inside, settings, watch), settings, watch)
+def _enhance(gray: np.ndarray, counts: np.ndarray, settings: PreprocessingSettings, watch: _Watcher) -> np.ndarray:
+    """Percentile stretch, of the counted gray levels, and median: what the detector's chain has not."""
+    return _watched_median(_watched_stretch(gray, counts, settings, watch), settings, watch)
 
 
 def _clean(
@@ -440,9 +444,9 @@ def _watched_fill(
 
 
 def _watched_stretch(
-    gray: np.ndarray, inside: np.ndarray | None, settings: PreprocessingSettings, watch: _Watcher
+    gray: np.ndarray, counts: np.ndarray, settings: PreprocessingSettings, watch: _Watcher
 ) -> np.ndarray:
-    low, high = _percentiles(histogram(gray, inside), settings.lower_percentile, settings.upper_percentile)
+    low, high = _percentiles(counts, settings.lower_percentile, settings.upper_percentile)
     stretched = cv2.LUT(gray, _stretch_table(low, high))
     watch(
         "stretch",

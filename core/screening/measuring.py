@@ -86,8 +86,7 @@ def measure(pixels: np.ndarray, views: Sequence[View]) -> Measured:
 
 def _levels(cleaned: Cleaned) -> dict[str, float]:
     """Mean and deviation of the gray levels inside the sector, and their entropy in bits."""
-    counts = cv2.calcHist([cleaned.gray], [0], cleaned.sector.astype(np.uint8), [256], [0, 256]).ravel().astype(float)
-    shares = counts / counts.sum()
+    shares = cleaned.counts / cleaned.counts.sum()
     levels = np.arange(256)
     mean = float(shares @ levels)
     present = shares[shares > 0]

@@ -28,6 +28,7 @@ from core.preprocessing import (
     reduced,
     run,
 )
+from core.preprocessing.screen import _upright_runs, rectangle, square
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Drawn screens with known truth
@@ -441,6 +442,38 @@ def test_inpainting_restores_a_slope_better_than_the_average():
 def test_fill_asks_for_a_mask_of_the_frame_s_shape():
     with pytest.raises(ParameterError, match="shape"):
         fill_annotations(np.zeros((9, 9), np.uint8), np.zeros((9, 8), bool), PreprocessingSettings())
+
+
+@pytest.mark.parametrize("radius", [1, 3, 25])
+def test_inpainting_a_window_gives_what_inpainting_the_frame_gives(radius):
+    rng = np.random.default_rng(radius)
+    settings = PreprocessingSettings(inpaint_radius=radius, grow=1)
+    for _ in range(60):
+        frame = cv2.GaussianBlur(rng.integers(0, 256, rng.integers(2, 120, 2), dtype=np.uint8), (0, 0), 1.5)
+        mask = np.zeros(frame.shape, bool)
+        for _ in range(3):
+            top, left = rng.integers(0, frame.shape)
+            mask[top : top + rng.integers(1, 9), left : left + rng.integers(1, 9)] = True
+        grown = cv2.dilate(mask.astype(np.uint8), square(3))
+        whole = cv2.inpaint(frame, grown, radius, cv2.INPAINT_NS)
+        np.testing.assert_array_equal(fill_annotations(frame, mask, settings), whole)
+
+
+def test_upright_runs_are_found_wherever_opening_the_frame_leaves_some():
+    rng = np.random.default_rng(0)
+    left = 0
+    for _ in range(300):
+        height, width = rng.integers(1, 90, 2)
+        length = int(rng.integers(1, height + 1))
+        flat = (rng.random((height, width)) < rng.choice([0.3, 0.9, 1.0])).astype(np.uint8)
+        for column in range(0, width, 3):  # runs anywhere, also at the frame's edge, some a pixel too short
+            flat[:, column] = 0
+            top = int(rng.integers(-length, height))
+            flat[max(0, top) : max(0, top + length - int(rng.integers(0, 2))), column] = 1
+        opened = cv2.morphologyEx(flat, cv2.MORPH_OPEN, rectangle(1, length))
+        np.testing.assert_array_equal(_upright_runs(flat, length), opened)
+        left += bool(opened.any())
+    assert left > 100
 
 
 def test_filled_echo_does_not_spill_out_of_the_sector():
