@@ -1,5 +1,6 @@
 """Tables read back: as pandas does, but for what pandas would take minutes over."""
 
+import gzip
 import re
 import zlib
 from pathlib import Path
@@ -47,7 +48,9 @@ def test_what_is_no_table_of_ours_is_refused_before_pandas_reads_it(what, tmp_pa
         read_history("tiny", tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x1f\x8b broken", b"image,label\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x1f\x8b broken", b"image,label\n", gzip.compress(HEADERS["a header"].encode(), mtime=0)]
+)
 def test_a_damaged_packed_table_is_an_error_that_loaders_make_a_sentence_of(content, tmp_path):
     (tmp_path / "tiny").mkdir()
     path = tmp_path / "tiny" / EVALUATION_NAME

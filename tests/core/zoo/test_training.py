@@ -377,16 +377,18 @@ def test_evaluation_without_a_column_says_which(assessed):
 
 def test_tables_that_cannot_be_gone_on_with_are_sentences(assessed, tmp_path):
     model, result, folder = assessed
-    (tmp_path / "history.csv").write_text("stage\n" + "," * 5000)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "history.csv").write_text("stage\n" + "," * 5000)
     with pytest.raises(ModelError, match=r"history\.csv cannot be read; restore it, or train into another folder"):
-        read_history(tmp_path)
+        read_history(out)
     kept = {name: (folder / name).read_bytes() for name in ("card.json", "history.csv")}
     kept["evaluation.csv.gz"] = b"broken"
     for name, content in kept.items():
-        (tmp_path / name).write_bytes(content)
+        (out / name).write_bytes(content)
     with pytest.raises(ModelError, match="cannot be read; restore or remove it"):
-        record(result, model.card, tmp_path, "shapes", ["evaluate"])
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept
+        record(result, model.card, out, "shapes", ["evaluate"])
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == kept
 
 
 @pytest.mark.parametrize(("backbone", "megabytes"), [("vgg16", 56), ("xception", 193)])
