@@ -93,8 +93,8 @@ def _flat_boxes(gray: np.ndarray, background: int) -> list[Box]:
     # The median takes thin letters and the noise of JPEG off the panels, and leaves speckle.
     calm = cv2.medianBlur(gray, 5)
     spread = _row_range(calm, _RUN)
-    # Strict first: a panel found early is not glued to flat echo beside it by the wide closing that JPEG needs.
     spread |= (calm >= _PANEL_LEVEL).view(np.uint8) - np.uint8(1)  # 255 where it may be fluid
+    # Strict first: a panel found early is not glued to flat echo beside it by the wide closing that JPEG needs.
     for tolerance, wide in ((2, 0.75), (3, 1.0)):
         flat = (spread <= tolerance).view(np.uint8)
         add(cv2.morphologyEx(flat, cv2.MORPH_OPEN, rectangle(9, 5)), int(gap * wide), 0.9, _RUN // 2)

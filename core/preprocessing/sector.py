@@ -241,9 +241,10 @@ def _carve_probe_face(hull: np.ndarray, islands: np.ndarray) -> None:
     hardly any echo above it. Nothing is taken when no such circle exists.
     """
     left, top, wide, high = cv2.boundingRect(hull)
-    columns = np.arange(left, left + wide, max(1, wide // 250))
+    step = max(1, wide // 250)
+    columns = np.arange(left, left + wide, step)
     # Turned over: a search along memory ends at the first pixel that is set.
-    echo, inside = (cv2.transpose(mask[:, columns]).view(bool) for mask in (islands, hull))
+    echo, inside = (cv2.transpose(mask[:, left : left + wide : step]).view(bool) for mask in (islands, hull))
     met = echo.any(axis=1)
     first_echo, first_hull = (turned[met].argmax(axis=1).astype(np.float64) for turned in (echo, inside))
     circle = _arc_along(columns[met].astype(np.float64), first_echo, first_hull)
@@ -277,7 +278,7 @@ def _arc_along(
     inner = np.arange(max(0, below[0] - 4), min(len(columns), below[-1] + 5))
     x, y = columns[inner], first_echo[inner]
     thirds = [part[:: max(1, len(part) // 12)] for part in np.array_split(np.arange(len(x)), 3)]
-    i, j, k = (index.ravel() for index in np.meshgrid(*thirds, indexing="ij"))
+    i, j, k = np.ix_(*thirds)
     with np.errstate(divide="ignore", invalid="ignore"):
         centre_x, centre_y = _circle_centres(x[i], y[i], x[j], y[j], x[k], y[k])
         radius = np.hypot(x[i] - centre_x, y[i] - centre_y)
@@ -316,7 +317,7 @@ def _set_in_rows(mask: np.ndarray) -> np.ndarray:
 
 
 def _circle_centres(ax, ay, bx, by, cx, cy):
-    """Centres of the circles through three points each."""
+    """Centres of the circles through three points each; coordinates need only broadcast against each other."""
     twice = 2 * (ax * (by - cy) + bx * (cy - ay) + cx * (ay - by))
     a, b, c = ax**2 + ay**2, bx**2 + by**2, cx**2 + cy**2
     centre_x = (a * (by - cy) + b * (cy - ay) + c * (ay - by)) / twice
