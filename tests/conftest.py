@@ -23,6 +23,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 from xdist.scheduler import LoadScopeScheduling
 
+from core.locks import lock
 from core.zoo.kept import CACHE_VARIABLE
 
 CLASSES = ["BPD", "CRL", "NT"]
@@ -46,6 +47,10 @@ TOGETHER = ("tests/browser/test_journey.py", "tests/browser/", "tests/core/zoo/"
 each: one after the other they would be the last to end."""
 
 
+SHARED = pytest.StashKey[Path]()
+"""A folder of all processes of one run."""
+
+
 class ByFileAndServer(LoadScopeScheduling):
     """A file of tests stays in one process, as with ``--dist loadfile``; so do folders that share something costly."""
 
@@ -59,6 +64,7 @@ def pytest_configure(config):
         folder = tempfile.TemporaryDirectory(prefix="planelab-tests-")
         os.environ[CACHE_VARIABLE] = folder.name
         config.add_cleanup(folder.cleanup)
+    config.stash[SHARED] = Path(os.environ[CACHE_VARIABLE])
 
 
 def pytest_xdist_make_scheduler(config, log):
@@ -395,12 +401,12 @@ def write_heads():
 
 
 @pytest.fixture(scope="session")
-def trained_folder(shape_folder, tmp_path_factory) -> Path:
-    """A model folder trained for a few epochs on the shapes, as the command line trains."""
+def trained_folder(shape_folder, pytestconfig) -> Path:
+    """A model folder trained for a few epochs on the shapes, as the command line trains; by one process for all."""
     from core.datasets import load
     from core.zoo.training import TrainingSettings, train
 
-    out = tmp_path_factory.mktemp("models") / "shapes"
+    out = pytestconfig.stash[SHARED] / "models" / "shapes"
     settings = TrainingSettings(
         backbone="cnn",
         size=SIZE,
@@ -411,7 +417,12 @@ def trained_folder(shape_folder, tmp_path_factory) -> Path:
         learning_rate=5e-3,
         augmentation="none",
     )
-    train(load(shape_folder), settings, out, weights=None, command="python -m core train", report=lambda line: None)
+    with (pytestconfig.stash[SHARED] / "shapes.lock").open("wb") as file:
+        lock(file, wait=True)
+        if not out.exists():
+            train(
+                load(shape_folder), settings, out, weights=None, command="python -m core train", report=lambda _: None
+            )
     return out
 
 

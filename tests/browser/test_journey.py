@@ -44,6 +44,7 @@ def go_to(page: Page, settle, title: str) -> None:
 
 
 def upload(page: Page, settle, *paths: Path) -> None:
+    settle(page)
     page.get_by_role("button", name="Upload").first.click()
     page.locator("input[type=file]").set_input_files([str(path) for path in paths])
     settle(page)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import cv2
@@ -76,15 +75,13 @@ def tiny_models(tmp_path_factory, write_tiny_model):
     return models
 
 
-def test_screening_judges_all_archives_and_pictures(open_page, tiny_models, use_models):
+def test_screening_judges_all_archives_and_pictures(open_page, tiny_models, use_models, wait_for_loads):
     """The archives that open bring their members, each refused one of which is a row that says why.
 
     A good archive goes first, and networks that the pages before began to load are waited for, so that what networks
     take is not counted as the files'.
     """
-    for thread in threading.enumerate():
-        if thread.name.startswith("load-"):
-            thread.join()
+    wait_for_loads()
     use_models(tiny_models)
     for name in ("tiny_plane", "tiny_detector"):
         cache.start_loading(read_card(name)).result()

@@ -158,5 +158,10 @@ def test_listing_needs_no_tensorflow(models):
 def test_the_models_that_ship_have_the_parameters_their_cards_count():
     cards = list_cards(with_weights=True)
     assert {card.name for card in cards} >= {"mobilenet_v2_plane", "inception_v3_plane", "mobilenet_v2_anatomy"}
+    counted = {}
     for card in cards:
-        assert network_of(card).count_params() == card.parameters, card.name
+        kinds, output = card.detection.get("kinds"), card.measurement.get("output")
+        network = (card.backbone, card.size, len(card.classes), str(card.architecture), str(kinds), output)
+        if network not in counted:
+            counted[network] = network_of(card).count_params()
+        assert counted[network] == card.parameters, card.name
