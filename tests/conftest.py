@@ -8,6 +8,7 @@ import re
 import resource
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -65,6 +66,25 @@ def pytest_configure(config):
         os.environ[CACHE_VARIABLE] = folder.name
         config.add_cleanup(folder.cleanup)
     config.stash[SHARED] = Path(os.environ[CACHE_VARIABLE])
+
+
+def _loads_end() -> None:
+    """Until all networks are there that pages have begun to load."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("load-"):
+            thread.join()
+
+
+def pytest_runtest_setup(item):
+    """Only other pages begin beside loads: a network that is built draws random weights, from the seed of any test."""
+    if "pages" not in item.path.parts:
+        _loads_end()
+
+
+@pytest.fixture(scope="session")
+def wait_for_loads():
+    """``wait_for_loads()``: until all networks are there that pages have begun to load."""
+    return _loads_end
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import threading
 import zlib
 from collections.abc import Callable
 from functools import cache as kept
@@ -43,26 +42,6 @@ def loaded_model():
     from core.zoo.registry import default_name
 
     return cache.start_loading(read_card(default_name())).result()
-
-
-@pytest.fixture(scope="session")
-def wait_for_loads() -> Callable[[], None]:
-    """``wait_for_loads()``: until all networks are there that pages have begun to load."""
-
-    def wait() -> None:
-        for thread in threading.enumerate():
-            if thread.name.startswith("load-"):
-                thread.join()
-
-    return wait
-
-
-@pytest.fixture(scope="module", autouse=True)
-def loads_end(wait_for_loads):
-    """What pages began to load is there before the tests of another file: a network that is built draws random weights,
-    from the seed that another test has just set for its own."""
-    yield
-    wait_for_loads()
 
 
 @pytest.fixture(autouse=True)

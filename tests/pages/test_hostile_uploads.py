@@ -34,9 +34,10 @@ def unlike_sentences(app) -> list[str]:
     return [problem for error in app.error for problem in wrong_with(case, error.value)]
 
 
-def test_the_picker_refuses_hundreds_at_once(open_page):
+def test_the_picker_refuses_hundreds_at_once(open_page, wait_for_loads):
     cases = cases_for(DOOR, picture_cases(), *PICTURES, NAMES)
     app = open_page("preprocessing")
+    wait_for_loads()
     before = app.selectbox(key="image").value
     with bounded_memory():
         for case in cases:
