@@ -1,7 +1,7 @@
 """Networks that were converted once, kept in the user's cache folder: what is there predicts without TensorFlow.
 
 To import TensorFlow, build a network in Keras and convert it takes seconds in every process that is to predict, the
-command line's, the app's and each worker's; to read the result of an earlier one takes a tenth of one
+command line's and the app's; with the result of an earlier one it predicts in a tenth of that
 (``python -m benchmarks.start``). Nothing depends on the folder, ``$XDG_CACHE_HOME/planelab`` or ``~/.cache/planelab``
 or what ``PLANELAB_CACHE`` says: what is missing or damaged is made again, and it may be deleted at any time.
 """
