@@ -43,8 +43,7 @@ def settle_among_others() -> None:
     """Keep this process to its :func:`cores` and to the memory it has: for workers that share a machine.
 
     Dask has its workers' allocator hand all memory back at once; every image is then laid out on pages that the system
-    has to clear first, which takes half as long again as the work itself. Elsewhere than in glibc there is no such
-    setting.
+    has to clear first. Elsewhere than in glibc there is no such setting.
     """
     calm_matrix_products()
     cv2.setNumThreads(cores())

@@ -24,8 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import StorageError
-from core.files import storing
+from core.files import storage_sentence
 from core.locks import lock
 from core.zoo.cards import Card
 
@@ -71,15 +70,14 @@ class Keeping:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep others from this network, threads and processes: while one converts it they wait for what it makes."""
+        path = self.path.with_suffix(".lock")
         with ExitStack() as stack:
-            path = self.path.with_suffix(".lock")
             try:
-                with storing(path):
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    lock(stack.enter_context(path.open("wb")), wait=True)
-                stack.callback(path.unlink, missing_ok=True)
-            except StorageError as error:
-                _note(error)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                stack.callback(_forget, path)
+                lock(stack.enter_context(path.open("wb")), wait=True)
+            except OSError as error:
+                _note(error, path)
             yield
 
     def __call__(self, convert: Callable[[], Converted]) -> Converted:
@@ -95,11 +93,12 @@ class Keeping:
             with np.load(self.path, allow_pickle=False) as file:
                 # Reading compares the checksums of the file: a damaged network would crash LiteRT.
                 found = Converted(file["content"].tobytes(), file["kernel"] if "kernel" in file.files else None)
-            # Of use now, for whoever looks what has not been for longest.
-            os.utime(self.path)
-            return found
         except _UNREADABLE:
             return None
+        # Of use now, for whoever looks what has not been for longest; where nobody may write nobody looks.
+        with suppress(OSError):
+            os.utime(self.path)
+        return found
 
     def _write(self, converted: Converted) -> None:
         arrays = {"content": np.frombuffer(converted.content, np.uint8)}
@@ -108,15 +107,14 @@ class Keeping:
         # A name of this thread's own, for others may be at the same network.
         draft = self.path.with_name(f"{self.path.stem}.{threading.get_native_id()}")
         try:
-            with storing(self.path):
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                with draft.open("wb") as file:
-                    np.savez(file, **arrays)
-                draft.replace(self.path)
-                _tidy(self.path.parent)
-        except StorageError as error:
-            _note(error)
-            draft.unlink(missing_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with draft.open("wb") as file:
+                np.savez(file, **arrays)
+            draft.replace(self.path)
+            _tidy(self.path.parent)
+        except OSError as error:
+            _note(error, self.path)
+            _forget(draft)
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -128,9 +126,16 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(caches).absolute() / "planelab" / "networks"
 
 
-def _note(error: StorageError) -> None:
+def _note(error: OSError, path: Path) -> None:
     """No place to keep anything is nothing to bother anybody with: the answers are the same, only later."""
-    logging.getLogger(__name__).info("%s Networks are converted anew by each process until then.", error)
+    sentence = storage_sentence(error, path) or f"{path} cannot be written: {error}."
+    logging.getLogger(__name__).info("%s Networks are converted anew by each process until then.", sentence)
+
+
+def _forget(path: Path) -> None:
+    """Delete a file that is of no use any more, unless somebody else still has it or it may not be."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def _tidy(folder: Path) -> None:

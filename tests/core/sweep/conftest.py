@@ -25,21 +25,6 @@ def frames(tmp_path, shape) -> pd.DataFrame:
 
 
 @pytest.fixture
-def detector(classifier):
-    """The tiny network as if it told corruptions apart."""
-    from core.zoo.prediction import Classifier
-
-    card = replace(
-        classifier.card,
-        name="detector",
-        task="corruption",
-        classes=["original", "blur", "noise"],
-        input={**classifier.card.input, "chain": "detector"},
-    )
-    return Classifier(card, classifier.network, classifier.typicality)
-
-
-@pytest.fixture
 def other_model(classifier):
     """A second model of the planes: the same network, other weights by its card, more cautious."""
     from core.zoo.prediction import Classifier

@@ -147,13 +147,13 @@ def test_the_same_pixels_twice_count_once(classifier, frames):
     assert "same pixels" in swept.problems[0]
 
 
-def test_models_that_do_not_go_together_are_refused(classifier, other_model, detector):
+def test_models_that_do_not_go_together_are_refused(classifier, other_model, tiny_detector):
     with pytest.raises(ParameterError, match="at least one"):
         check_cards([])
     with pytest.raises(ParameterError, match="twice"):
         check_cards([classifier.card, classifier.card])
     with pytest.raises(ParameterError, match="one task"):
-        check_cards([classifier.card, detector.card])
+        check_cards([classifier.card, tiny_detector.card])
     other = replace(other_model.card, preprocessing=PreprocessingSettings(grow=3).to_dict())
     with pytest.raises(ParameterError, match="clean"):
         check_cards([classifier.card, other])

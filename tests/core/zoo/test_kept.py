@@ -1,5 +1,6 @@
 """A network that an earlier process has converted answers as the one it was made of, and nothing depends on it."""
 
+import errno
 import logging
 import os
 import shutil
@@ -12,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.zoo import kept, load_model, read_card, registry
+from core.zoo import kept, load_model, read_card, registry, runtime
 from core.zoo.kept import CACHE_VARIABLE, Converted, Keeping, cache_folder
 from core.zoo.runtime import Late
 
@@ -151,6 +152,31 @@ def test_without_a_place_to_keep_it_the_answers_are_the_same(
         found = load_model(model_folder.name, closed).predict_prepared(images).probabilities
     assert np.array_equal(found, expected)
     assert "may not be written" in caplog.text
+
+
+def test_what_lies_where_nobody_may_write_is_used(folder, load, images, model_folder, read_only, monkeypatch):
+    expected = load().predict_prepared(images).probabilities
+
+    def fill(path):
+        shutil.copytree(model_folder, path / model_folder.name)
+        shutil.copytree(folder, path / "networks")
+        (path / "networks").chmod(0o555)
+
+    closed = read_only(fill)
+    monkeypatch.setenv(CACHE_VARIABLE, str(closed))
+    monkeypatch.setattr(registry, "_kept", type(registry._kept)())
+    monkeypatch.setattr(runtime, "convert", lambda graph: pytest.fail("it is kept"))
+    model = load_model(model_folder.name, closed)
+    assert np.array_equal(model.predict_prepared(images).probabilities, expected)
+
+
+def test_where_nothing_can_be_locked_it_is_kept_all_the_same(folder, load, images, monkeypatch):
+    def refuse(file, *, wait):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(kept, "lock", refuse)
+    load().predict_prepared(images)
+    assert [path.suffix for path in folder.iterdir()] == [kept.SUFFIX]
 
 
 def test_what_was_unused_for_longest_goes(folder, model_folder, monkeypatch):
