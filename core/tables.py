@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 MOST_COLUMNS = 1000
-"""Ten times as many as any table of ours has. pandas takes minutes to name a million."""
+"""Ten times as many as any table of ours has. pandas would be long at naming a million."""
 _BEGINNING = 2**20
 
 

@@ -155,9 +155,7 @@ class Card:
             metrics = [Metric(**metric) for metric in values.pop("metrics", [])]
             card = cls(**values, metrics=metrics)
         except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise ModelError(
-                f"The card of model {folder.name!r} cannot be read ({type(error).__name__}); {advice}"
-            ) from error
+            raise ModelError(f"The card of model {folder.name!r} cannot be read; {advice}") from error
         problem = _problem_of(card)
         if problem:
             raise ModelError(f"The card of model {folder.name!r} {problem}; {advice}")
